@@ -1,0 +1,1 @@
+"""Circuit: parameters, components, Verilog and memory images."""

@@ -1,0 +1,1 @@
+"""Numbers: formats, quantisation, the bitplane layer and its exact execution."""

@@ -1,0 +1,60 @@
+"""Files and folders that appear whole or not at all."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write; it becomes ``path`` when the block ends without an error.
+
+    The temporary file lies beside ``path``, so the last step is one atomic rename. On any error,
+    an interrupt included, it is removed and an older ``path`` stays as it was.
+
+    Raises
+    ------
+    OSError
+        The folder is missing or cannot be written.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_set(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; its files move to ``folder`` when the block ends well.
+
+    A new ``folder`` appears by one rename. In one that exists, files of the same names are
+    replaced, each by a rename and only after all have been written; other files stay.
+
+    Raises
+    ------
+    OSError
+        The parent folder is missing or cannot be written, or ``folder`` is a file.
+    """
+    folder = folder.absolute()
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} must be a folder, got a file")
+    beside = folder if folder.exists() else folder.parent
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=beside))
+    try:
+        yield part
+        part.chmod(0o755)
+        if folder.exists():
+            for file in sorted(part.iterdir()):
+                file.replace(folder / file.name)
+        else:
+            part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""A layer on a circuit: results and time."""
