@@ -19,7 +19,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def run(program: str, command: Callable[[], None]) -> NoReturn:
     """Run a command; turn errors of its user into one line and exit status 2.
 
-    ``ValueError`` and ``OSError`` are the user's; anything else is ours and keeps its traceback. An interrupt ends with status 130, as shells expect.
+    ``ValueError`` and ``OSError`` are the user's; anything else is ours and keeps its
+    traceback. An interrupt ends with status 130, as shells expect.
     """
     try:
         command()

@@ -1,0 +1,80 @@
+"""Exact integer arithmetic on tensors: products, and the one rounding that circuits do."""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from models.integers import code_range
+
+
+def requantize(value: Tensor, shift: int, bits: int) -> Tensor:
+    """Divide by ``2**shift``, halves towards plus infinity, then saturate to signed ``bits``.
+
+    Parameters
+    ----------
+    value : int64, any shape
+        For a chain, the accumulator already multiplied by its row scale.
+    shift : int, 0 or more
+    """
+    if shift:
+        value = (value + (1 << (shift - 1))) >> shift
+    return value.clamp(*code_range(bits, signed=True))
+
+
+def digits(value: Tensor) -> tuple[Tensor, ...]:
+    """Split integers into balanced int8 digits: ``value = sum(digit[i] * 256**i)``."""
+    parts: list[Tensor] = []
+    rest = value
+    while not parts or bool(rest.any()):
+        low = rest.to(torch.int8)  # wraps to -128 .. 127
+        parts.append(low)
+        rest = (rest - low) >> 8
+    return tuple(parts)
+
+
+def digits_product(x: tuple[Tensor, ...], w: tuple[Tensor, ...]) -> Tensor:
+    """Multiply integer matrices, given by their :func:`digits`, exactly.
+
+    Each pair of digits is one int8 product with int32 sums, which cannot overflow below 131,072
+    columns; so the result does not depend on the order of summation.
+
+    Parameters
+    ----------
+    x : digits of a (tokens, columns) matrix
+    w : digits of a (rows, columns) matrix
+
+    Returns
+    -------
+    int64, (tokens, rows)
+    """
+    columns = x[0].shape[1]
+    if columns >= 1 << 17:
+        raise ValueError(f"columns must be fewer than {1 << 17} for exact sums, got {columns}")
+    total = torch.zeros(x[0].shape[0], w[0].shape[0], dtype=torch.int64)
+    for i, a in enumerate(x):
+        for j, b in enumerate(w):
+            total.add_(int8_product(a, b), alpha=1 << (8 * (i + j)))
+    return total
+
+
+def int8_product(a: Tensor, b: Tensor) -> Tensor:
+    """Multiply int8 matrices ``a`` (n, k) and ``b`` (m, k) to an int32 (n, m)."""
+    if int8_units_are_exact():
+        return torch.ops.aten._int_mm(a, b.t())
+    return (a.double() @ b.double().t()).to(torch.int32)  # exact: sums stay below 2**53
+
+
+@cache
+def int8_units_are_exact() -> bool:
+    """Whether this processor's int8 products are exact.
+
+    Ones without int8 dot-product instructions may saturate pairs of products to 16 bits.
+    """
+    low = torch.full((17, 64), -128, dtype=torch.int8)
+    high = torch.full((8, 64), 127, dtype=torch.int8)
+    return all(
+        bool((torch.ops.aten._int_mm(a, b.t()) == 64 * int(a[0, 0]) * int(b[0, 0])).all())
+        for a in (low, high)
+        for b in (low, high)
+    )

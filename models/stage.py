@@ -1,0 +1,197 @@
+"""One multiplication by a matrix of binary planes, with its coefficients and its inputs' codes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import planes as packed_planes
+from models.checks import require, require_array
+from models.codes import Activation, Requantize, Transform
+from models.integers import signed_bits
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One multiplication by a matrix of binary planes.
+
+    Attributes
+    ----------
+    planes : uint8, (k, out, row_bytes(columns))
+        Packed as :mod:`models.planes` says; unused bits are zero.
+    columns : int
+        Bits of a row in use: inputs after gather and transform.
+    group : int
+        Columns that share a coefficient; the last group may be shorter.
+    coefficients : int16, (views, out, groups, terms), a 1 in place of any dimension but the last
+        Or, with ``index``, a table (entries, terms).
+    monomials : tuple of int
+        Each term's planes, as a bit mask: the term's bit is the AND of them.
+    offset : int16, (views, out, groups), 1s as above, or None
+        Multiplies the sum of the group's activations.
+    index : uint8 or uint16, (out, groups), 1s as above, or None
+        The table entry of each row and group.
+    bias : int64, (out,), or None
+        Added to the accumulator.
+    gather : int32, (inputs used,), or None
+        Which inputs, in which order; all of them when None.
+    column_scale : float32, (views, inputs used), or None
+        Multiplies real inputs; more than one view makes several versions of the input.
+    activation : Activation or None
+        None for the second stage of a chain, whose inputs are integers already.
+    transform : Transform or None
+    requantize : Requantize or None
+        Only in the first stage of a chain.
+    """
+
+    planes: NDArray[np.uint8]
+    columns: int
+    group: int
+    coefficients: NDArray[np.int16]
+    monomials: tuple[int, ...]
+    offset: NDArray[np.int16] | None = None
+    index: NDArray[np.uint8] | NDArray[np.uint16] | None = None
+    bias: NDArray[np.int64] | None = None
+    gather: NDArray[np.int32] | None = None
+    column_scale: NDArray[np.float32] | None = None
+    activation: Activation | None = None
+    transform: Transform | None = None
+    requantize: Requantize | None = None
+    views: int = 1
+
+    def __post_init__(self) -> None:
+        self._check_planes()
+        self._check_coefficients()
+        self._check_codes()
+
+    def _check_planes(self) -> None:
+        require(self.planes.ndim == 3, "planes", "have 3 dimensions", self.planes.ndim)
+        require(1 <= self.k <= 16, "planes", "number from 1 to 16", self.k)
+        require(self.out > 0, "planes", "have at least one row", self.out)
+        require(self.columns > 0, "columns", "be positive", self.columns)
+        width = packed_planes.row_bytes(self.columns)
+        require_array(self.planes, "planes", ("uint8",), (self.k, self.out, width), False)
+        used = packed_planes.pack(np.ones(self.columns, np.bool_))
+        clean = not bool((self.planes[..., -packed_planes.WORD_BYTES :]
+                          & ~used[-packed_planes.WORD_BYTES :]).any())  # fmt: skip
+        require(clean, "unused bits of planes", "be zero", "a one")
+
+    def _check_coefficients(self) -> None:
+        require(1 <= self.group <= self.columns, "group", f"be 1 to {self.columns}", self.group)
+        require(len(self.monomials) > 0, "monomials", "name at least one term", "none")
+        for mono in self.monomials:
+            top = (1 << self.k) - 1
+            require(1 <= mono <= top, "monomial", f"be 1 to {top} for {self.k} planes", mono)
+        shape = (self.views, self.out, self.groups)
+        if self.index is None:
+            full = (*shape, self.terms)
+            require(
+                self.coefficients.shape[-1] == self.terms,
+                "coefficients", f"number {self.terms} a group", self.coefficients.shape[-1],
+            )  # fmt: skip
+            require_array(self.coefficients, "coefficients", ("int16",), full, True)
+        else:
+            require(self.views == 1, "views", "be 1 with a coefficient table", self.views)
+            table = (self.coefficients.shape[0], self.terms)
+            require_array(self.coefficients, "coefficient table", ("int16",), table, False)
+            require_array(self.index, "coefficient index", ("uint8", "uint16"), shape[1:], True)
+            last = int(self.index.max())
+            require(last < table[0], "coefficient index", f"be under {table[0]}", last)
+        if self.offset is not None:
+            require_array(self.offset, "offset", ("int16",), shape, True)
+        if self.bias is not None:
+            require_array(self.bias, "stage bias", ("int64",), (self.out,), False)
+
+    def _check_codes(self) -> None:
+        require(1 <= self.views <= 16, "views", "be from 1 to 16", self.views)
+        if self.gather is not None:
+            require_array(self.gather, "gather", ("int32",), (self.gather.size,), False)
+            require(self.gather.size > 0, "gather", "name at least one input", "none")
+        if self.column_scale is not None:
+            require(self.column_scale.ndim == 2, "column scale", "have 2 dimensions", "others")
+        if self.activation is not None and self.activation.scale == "group":
+            require(self.transform is None, "transform", "be none with group scales", "one")
+            have = self.activation.group
+            require(have == self.group, "activation group", f"equal group {self.group}", have)
+
+    @property
+    def k(self) -> int:
+        """Number of planes."""
+        return self.planes.shape[0]
+
+    @property
+    def out(self) -> int:
+        """Number of rows."""
+        return self.planes.shape[1]
+
+    @property
+    def groups(self) -> int:
+        """Coefficient groups in a row."""
+        return -(-self.columns // self.group)
+
+    @property
+    def terms(self) -> int:
+        """Binary terms, each with its coefficient."""
+        return len(self.monomials)
+
+    @property
+    def codes(self) -> Activation | Transform | None:
+        """What gives the integers that meet the planes; None for a chain's second stage."""
+        return self.transform or self.activation
+
+    def check_inputs(self, inputs: int) -> None:
+        """Raise ``ValueError`` unless the stage can take that many inputs."""
+        if self.gather is not None:
+            low, high = int(self.gather.min()), int(self.gather.max())
+            fits = low >= 0 and high < inputs
+            require(fits, "gather", f"name inputs 0 to {inputs - 1}", f"{low} to {high}")
+            inputs = len(self.gather)
+        if self.column_scale is not None:
+            shape = (self.column_scale.shape[0], inputs)
+            require_array(self.column_scale, "column scale", ("float32",), shape, False)
+        want = inputs if self.transform is None else self.transform.columns(inputs)
+        require(self.columns == want, "columns", f"be {want} for {inputs} inputs", self.columns)
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of everything stored in the stage, planes without padding."""
+        arrays: list[NDArray | None] = [self.coefficients, self.offset, self.index, self.bias]
+        arrays += [self.gather, self.column_scale]
+        if self.transform is not None:
+            arrays += [self.transform.signs, self.transform.matrix]
+        if self.requantize is not None:
+            arrays.append(self.requantize.row_scale)
+        extra = sum(8 * array.nbytes for array in arrays if array is not None)
+        return self.k * self.out * self.columns + extra
+
+    def accumulator_bits(self, magnitude: int) -> int:
+        """Signed width that no codes of at most this magnitude can overflow."""
+        sizes = np.full(self.groups, self.group, np.int64)
+        sizes[-1] = self.columns - self.group * (self.groups - 1)
+        weight = np.abs(self.spread_coefficients().astype(np.int64)).sum(-1)
+        weight = weight + np.abs(self.spread_offset().astype(np.int64))
+        rows = (weight * sizes).sum(-1).sum(0)  # (out,)
+        exponents = self.activation.exponents if self.activation else 0
+        total = (int(rows.max()) * magnitude) << exponents
+        if self.bias is not None:
+            total += int(np.abs(self.bias).max())
+        return signed_bits(total)
+
+    def spread_coefficients(self) -> NDArray[np.int16]:
+        """Coefficients of every row and group.
+
+        Returns
+        -------
+        int16, (views, out, groups, terms)
+            A read-only view where a dimension was stored once.
+        """
+        shape = (self.views, self.out, self.groups, self.terms)
+        if self.index is None:
+            return np.broadcast_to(self.coefficients, shape)
+        rows = np.broadcast_to(self.index, shape[1:3])
+        return self.coefficients[rows][np.newaxis]
+
+    def spread_offset(self) -> NDArray[np.int16]:
+        """Offsets of every row and group, zeros without any; int16, (views, out, groups)."""
+        shape = (self.views, self.out, self.groups)
+        return np.broadcast_to(np.int16(0) if self.offset is None else self.offset, shape)
