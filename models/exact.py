@@ -24,6 +24,8 @@ def requantize(value: Tensor, shift: int, bits: int) -> Tensor:
 
 def digits(value: Tensor) -> tuple[Tensor, ...]:
     """Split integers into balanced int8 digits: ``value = sum(digit[i] * 256**i)``."""
+    if value.dtype == torch.int8:
+        return (value,)
     parts: list[Tensor] = []
     rest = value
     while not parts or bool(rest.any()):
@@ -60,6 +62,8 @@ def digits_product(x: tuple[Tensor, ...], w: tuple[Tensor, ...]) -> Tensor:
 
 def int8_product(a: Tensor, b: Tensor) -> Tensor:
     """Multiply int8 matrices ``a`` (n, k) and ``b`` (m, k) to an int32 (n, m)."""
+    if a.shape[1] == 1:  # torch 2.13's product of single columns is wrong
+        return a.to(torch.int32) * b.to(torch.int32).t()
     if int8_units_are_exact():
         return torch.ops.aten._int_mm(a, b.t())
     return (a.double() @ b.double().t()).to(torch.int32)  # exact: sums stay below 2**53

@@ -1,0 +1,91 @@
+"""Parameter buffer: words wait here until the pipeline, having claimed them, reads them."""
+
+from amaranth import Module, Shape, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, Signature
+
+from hwgen.counting import next_in_ring
+
+
+class ParameterBuffer(wiring.Component):
+    """Hold words in order; hand them out in bundles.
+
+    Whoever wants words first claims a bundle while one is available, then reads its words, at any
+    later time. ``word`` follows ``read`` by one cycle and stays until the next. A word that came
+    in can be claimed in the next cycle; one word can come and one go each cycle.
+
+    Members
+    -------
+    i : In(stream of words)
+    available : Out(1)
+        A whole bundle waits that nobody claimed.
+    claim : In(1)
+        Claim a bundle; only while ``available``.
+    read : In(1)
+        Fetch the next claimed word.
+    word : Out(word)
+    """
+
+    i: stream.Interface
+    available: Signal
+    claim: Signal
+    read: Signal
+    word: data.View
+
+    def __init__(self, layout: data.Layout, bundle: int, bundles: int) -> None:
+        self.bundle = bundle
+        self.bundles = bundles
+        super().__init__(self.ports(layout))
+
+    @staticmethod
+    def ports(layout: data.Layout) -> Signature:
+        """Return the ports, from outside to inside."""
+        return Signature({
+            "i": In(stream.Signature(layout)),
+            "available": Out(1),
+            "claim": In(1),
+            "read": In(1),
+            "word": Out(layout),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        depth = self.bundle * self.bundles
+
+        held = Signal(range(depth + 1))
+        unclaimed = Signal(range(self.bundles + 1))
+        in_bundle = Signal(range(self.bundle))
+        write_at = Signal(range(depth))
+        read_at = Signal(range(depth))
+        take = Signal()
+        whole = Signal()
+
+        width = Shape.cast(self.word.shape()).width
+        m.submodules.words = words = Memory(shape=width, depth=depth, init=[])
+        write, read = words.write_port(), words.read_port()
+
+        m.d.comb += [
+            self.i.ready.eq(held != depth),
+            take.eq(self.i.valid & self.i.ready),
+            whole.eq(take & (in_bundle == self.bundle - 1)),
+            self.available.eq(unclaimed != 0),
+            write.addr.eq(write_at),
+            write.data.eq(self.i.payload),
+            write.en.eq(take),
+            read.addr.eq(read_at),
+            read.en.eq(self.read),
+            self.word.as_value().eq(read.data),
+        ]
+
+        m.d.sync += [
+            held.eq(held + take - self.read),
+            unclaimed.eq(unclaimed + whole - self.claim),
+        ]
+        with m.If(take):
+            m.d.sync += write_at.eq(next_in_ring(write_at, depth))
+            m.d.sync += in_bundle.eq(next_in_ring(in_bundle, self.bundle))
+        with m.If(self.read):
+            m.d.sync += read_at.eq(next_in_ring(read_at, depth))
+
+        return m

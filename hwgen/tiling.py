@@ -1,0 +1,109 @@
+"""The loop nest that runs a layer: row tiles, groups, words, terms, activation bits.
+
+The sequencer counts with it, the memory image is ordered by it, and the cycle count is its
+product; the order of the loops is written nowhere else.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+from hwgen.config import HardwareConfig
+from models.codes import Activation
+from models.integers import code_magnitude
+from models.stage import Stage
+
+
+def _must(holds: bool, subject: str, rule: str, got: object) -> None:
+    if not holds:
+        raise ValueError(f"{subject} must {rule}, got {got}")
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How often each loop runs, outermost first.
+
+    One innermost step is one cycle in which every processing element works. A weight word (``k``
+    planes of ``pe`` rows and ``lanes`` columns) is fetched once and serves ``terms * act_bits``
+    steps. A group takes whole words; the last group of a row may take fewer.
+    """
+
+    row_tiles: int
+    groups: int
+    group_words: int
+    tail_words: int
+    terms: int
+    act_bits: int
+
+    @classmethod
+    def of(cls, stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> "Tiling":
+        """Lay a stage over a circuit.
+
+        Parameters
+        ----------
+        chain_bits : int
+            Bits of the inputs of a chain's second stage.
+
+        Raises
+        ------
+        ValueError
+            The circuit cannot run the stage; the text says which parameter it would need.
+        """
+        _must(stage.k == config.k, "k of the layer", f"be the circuit's {config.k}", stage.k)
+        _must(stage.views == 1, "views of the layer", "be 1 on this circuit", stage.views)
+        _must(stage.bias is None, "integer bias of the layer", "be none on this circuit", "one")
+        terms = config.most_terms
+        _must(stage.terms <= terms, "terms of the layer", f"be at most {terms}", stage.terms)
+        _must(stage.out <= config.rows, "rows of the layer", f"be at most {config.rows}", stage.out)
+        cls._check_codes(stage, config, chain_bits)
+        tail = stage.columns - stage.group * (stage.groups - 1)
+        tiling = cls(
+            row_tiles=ceil(stage.out / config.pe),
+            groups=stage.groups,
+            group_words=ceil(stage.group / config.lanes),
+            tail_words=ceil(tail / config.lanes),
+            terms=stage.terms,
+            act_bits=config.act_bits,
+        )
+        words, rule = config.buffer_words, "fit the activation buffer of"
+        _must(
+            tiling.row_words <= words,
+            "inputs of the layer", f"{rule} {words} words", f"{tiling.row_words} words",
+        )  # fmt: skip
+        need = stage.accumulator_bits(config.code_magnitude)
+        _must(need <= config.acc_bits, "acc_bits", f"be at least {need} for it", config.acc_bits)
+        if stage.requantize is not None:
+            bits = config.requantize_bits
+            _must(
+                stage.requantize.bits == bits,
+                "requantized bits of the layer", f"be the circuit's {bits}", stage.requantize.bits,
+            )  # fmt: skip
+        return tiling
+
+    @staticmethod
+    def _check_codes(stage: Stage, config: HardwareConfig, chain_bits: int) -> None:
+        codes = stage.codes
+        signed = codes.signed if isinstance(codes, Activation) else True
+        bits = chain_bits if codes is None else codes.bits
+        _must(
+            bits <= config.act_bits,
+            "activation bits of the layer", f"be at most the circuit's {config.act_bits}", bits,
+        )  # fmt: skip
+        fits = signed == config.act_signed or code_magnitude(bits, signed) <= config.code_range[1]
+        _must(fits, "act_signed", f"be {signed} for the layer", config.act_signed)
+        grouped = isinstance(codes, Activation) and codes.scale == "group"
+        _must(not grouped, "activation scale of the layer", "be token or static here", "group")
+
+    @property
+    def row_words(self) -> int:
+        """Weight words of a row tile, and activation words of an input vector."""
+        return (self.groups - 1) * self.group_words + self.tail_words
+
+    @property
+    def words(self) -> int:
+        """Weight words of the layer."""
+        return self.row_tiles * self.row_words
+
+    @property
+    def steps(self) -> int:
+        """Cycles in which the array works."""
+        return self.words * self.terms * self.act_bits

@@ -1,0 +1,157 @@
+"""Exact execution of a bitplane layer: what every circuit and kernel must produce, bit for bit.
+
+The executable copy of ``docs/arithmetic.md``.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.bitplane import BitplaneLayer, Path
+from models.encode import Codes, encode, transform
+from models.exact import digits, digits_product, requantize
+from models.planes import unpack
+from models.stage import Stage
+
+LAYERNORM_EPSILON = 1e-5
+
+
+def integer_weights(stage: Stage) -> Tensor:
+    """Sum a stage's planes, coefficients and offsets to one integer for each weight.
+
+    Returns
+    -------
+    int32, (views, out, columns)
+        ``sum over terms of coefficient * term bit, + offset``.
+    """
+    bits = torch.from_numpy(unpack(stage.planes, stage.columns))  # (k, out, columns)
+    coefficients = torch.from_numpy(stage.spread_coefficients().astype(np.int32))
+    weights = _by_column(torch.from_numpy(stage.spread_offset().astype(np.int32)), stage)
+    for term, mono in enumerate(stage.monomials):
+        chosen = bits[[plane for plane in range(stage.k) if mono >> plane & 1]].amin(dim=0)
+        weights.addcmul_(_by_column(coefficients[..., term], stage), chosen.to(torch.int32))
+    return weights
+
+
+def _by_column(values: Tensor, stage: Stage) -> Tensor:
+    """Repeat each group's value for its columns; (..., groups) to (..., columns)."""
+    if stage.groups == 1:
+        return values.repeat_interleave(stage.columns, dim=-1)
+    return values.repeat_interleave(stage.group, dim=-1)[..., : stage.columns]
+
+
+class Reference:
+    """A layer made ready to run: its integer weights, split into int8 digits once.
+
+    Attributes
+    ----------
+    layer : BitplaneLayer
+    """
+
+    def __init__(self, layer: BitplaneLayer) -> None:
+        self.layer = layer
+        self._weights = [[_ready(stage) for stage in path.stages] for path in layer.paths]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Run the layer.
+
+        Parameters
+        ----------
+        x : float32, (tokens, inputs) or (inputs,)
+
+        Returns
+        -------
+        float32, (tokens, out) or (out,)
+        """
+        tokens = self._tokens(x)
+        total = torch.zeros(len(tokens), self.layer.out)
+        for index, path in enumerate(self.layer.paths):
+            experts = _experts(path, tokens)
+            out_scale = torch.from_numpy(path.out_scale)
+            if experts is not None:
+                out_scale = experts @ out_scale
+            codes = self.codes(index, tokens)
+            accumulator = self.accumulate(index, codes)
+            total += accumulator.float() * out_scale * codes.scale[:, None]
+        if self.layer.bias is not None:
+            total += torch.from_numpy(self.layer.bias)
+        if self.layer.post == "layernorm":
+            total = torch.nn.functional.layer_norm(total, total.shape[-1:], eps=LAYERNORM_EPSILON)
+        return total.reshape(*x.shape[:-1], self.layer.out)
+
+    def codes(self, path: int, x: Tensor) -> Codes:
+        """Quantize the inputs of a path's first stage; the last step before integers only."""
+        tokens = self._tokens(x)
+        stage = self.layer.paths[path].stages[0]
+        scale = None if stage.column_scale is None else torch.from_numpy(stage.column_scale)
+        experts = _experts(self.layer.paths[path], tokens)
+        if experts is not None and scale is not None:
+            scale = (experts @ scale)[:, None, :]
+        return encode(stage, tokens, scale)
+
+    def accumulate(self, path: int, codes: Codes) -> Tensor:
+        """Run a path on codes.
+
+        Returns
+        -------
+        int64, (tokens, out)
+            The accumulators of its last stage: what the circuit puts out.
+        """
+        stages, weights = self.layer.paths[path].stages, self._weights[path]
+        accumulator = _accumulate(stages[0], weights[0], codes.weighted(stages[0].group))
+        for previous, stage, ready in zip(stages, stages[1:], weights[1:], strict=False):
+            between = chain_codes(previous, accumulator)
+            if stage.transform is not None:
+                between = transform(between, stage.transform)
+            accumulator = _accumulate(stage, ready, between)
+        return accumulator
+
+    def _tokens(self, x: Tensor) -> Tensor:
+        if x.dtype != torch.float32 or x.shape[-1] != self.layer.inputs:
+            raise ValueError(
+                f"input of {self.layer.name} must be float32 with {self.layer.inputs} columns, "
+                f"got {x.dtype} with {x.shape[-1]}"
+            )
+        return x.reshape(-1, self.layer.inputs)
+
+
+def run(layer: BitplaneLayer, x: Tensor) -> Tensor:
+    """Run a layer once; see :class:`Reference` for many times."""
+    return Reference(layer)(x)
+
+
+def chain_codes(stage: Stage, accumulator: Tensor) -> Tensor:
+    """Requantize the first stage of a chain to the codes of the second.
+
+    Parameters
+    ----------
+    accumulator : int64, (tokens, out)
+
+    Returns
+    -------
+    int8 or int32, (tokens, views of the next stage, out)
+    """
+    spec = stage.requantize
+    if spec is None:
+        raise ValueError("a stage before another must have a requantize, got none")
+    scaled = accumulator[:, None, :] * torch.from_numpy(spec.row_scale).long()
+    codes = requantize(scaled, spec.shift, spec.bits)
+    return codes.to(torch.int8 if spec.bits <= 8 else torch.int32)
+
+
+def _ready(stage: Stage) -> tuple[Tensor, ...]:
+    """Digits of the integer weights, the views side by side: (out, views * columns)."""
+    weights = integer_weights(stage).permute(1, 0, 2).reshape(stage.out, -1)
+    return digits(weights)
+
+
+def _accumulate(stage: Stage, weights: tuple[Tensor, ...], codes: Tensor) -> Tensor:
+    result = digits_product(digits(codes.reshape(len(codes), -1)), weights)
+    return result if stage.bias is None else result + torch.from_numpy(stage.bias)
+
+
+def _experts(path: Path, x: Tensor) -> Tensor | None:
+    """How much each expert's scales count; float32, (tokens, experts)."""
+    if path.router is None:
+        return None
+    return torch.softmax(x @ torch.from_numpy(path.router).t(), dim=-1)
