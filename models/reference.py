@@ -3,6 +3,8 @@
 The executable copy of ``docs/arithmetic.md``.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -40,8 +42,58 @@ def _by_column(values: Tensor, stage: Stage) -> Tensor:
     return values.repeat_interleave(stage.group, dim=-1)[..., : stage.columns]
 
 
+class ReadyStage:
+    """A stage made ready to run: its integer weights, split into int8 digits once.
+
+    Attributes
+    ----------
+    stage : Stage
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        weights = integer_weights(stage).permute(1, 0, 2).reshape(stage.out, -1)
+        self._weights = digits(weights)  # each (out, views * columns)
+
+    def accumulate(self, codes: Tensor) -> Tensor:
+        """Multiply.
+
+        Parameters
+        ----------
+        codes : int8 or int32, (tokens, views, columns)
+            With group scales, already times their power of two.
+
+        Returns
+        -------
+        int64, (tokens, out)
+        """
+        result = digits_product(digits(codes.reshape(len(codes), -1)), self._weights)
+        if self.stage.bias is not None:
+            result = result + torch.from_numpy(self.stage.bias)
+        return result
+
+
+def chain_codes(stage: Stage, accumulator: Tensor) -> Tensor:
+    """Requantize the first stage of a chain to the codes of the second.
+
+    Parameters
+    ----------
+    accumulator : int64, (tokens, out)
+
+    Returns
+    -------
+    int8 or int32, (tokens, views of the next stage, out)
+    """
+    spec = stage.requantize
+    if spec is None:
+        raise ValueError("a stage before another must have a requantize, got none")
+    scaled = accumulator[:, None, :] * torch.from_numpy(spec.row_scale).long()
+    codes = requantize(scaled, spec.shift, spec.bits)
+    return codes.to(torch.int8 if spec.bits <= 8 else torch.int32)
+
+
 class Reference:
-    """A layer made ready to run: its integer weights, split into int8 digits once.
+    """A layer made ready to run.
 
     Attributes
     ----------
@@ -50,7 +102,7 @@ class Reference:
 
     def __init__(self, layer: BitplaneLayer) -> None:
         self.layer = layer
-        self._weights = [[_ready(stage) for stage in path.stages] for path in layer.paths]
+        self._stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Run the layer.
@@ -97,13 +149,13 @@ class Reference:
         int64, (tokens, out)
             The accumulators of its last stage: what the circuit puts out.
         """
-        stages, weights = self.layer.paths[path].stages, self._weights[path]
-        accumulator = _accumulate(stages[0], weights[0], codes.weighted(stages[0].group))
-        for previous, stage, ready in zip(stages, stages[1:], weights[1:], strict=False):
-            between = chain_codes(previous, accumulator)
-            if stage.transform is not None:
-                between = transform(between, stage.transform)
-            accumulator = _accumulate(stage, ready, between)
+        first, *rest = self._stages[path]
+        accumulator = first.accumulate(codes.weighted(first.stage.group))
+        for previous, ready in pairwise((first, *rest)):
+            between = chain_codes(previous.stage, accumulator)
+            if ready.stage.transform is not None:
+                between = transform(between, ready.stage.transform)
+            accumulator = ready.accumulate(between)
         return accumulator
 
     def _tokens(self, x: Tensor) -> Tensor:
@@ -118,36 +170,6 @@ class Reference:
 def run(layer: BitplaneLayer, x: Tensor) -> Tensor:
     """Run a layer once; see :class:`Reference` for many times."""
     return Reference(layer)(x)
-
-
-def chain_codes(stage: Stage, accumulator: Tensor) -> Tensor:
-    """Requantize the first stage of a chain to the codes of the second.
-
-    Parameters
-    ----------
-    accumulator : int64, (tokens, out)
-
-    Returns
-    -------
-    int8 or int32, (tokens, views of the next stage, out)
-    """
-    spec = stage.requantize
-    if spec is None:
-        raise ValueError("a stage before another must have a requantize, got none")
-    scaled = accumulator[:, None, :] * torch.from_numpy(spec.row_scale).long()
-    codes = requantize(scaled, spec.shift, spec.bits)
-    return codes.to(torch.int8 if spec.bits <= 8 else torch.int32)
-
-
-def _ready(stage: Stage) -> tuple[Tensor, ...]:
-    """Digits of the integer weights, the views side by side: (out, views * columns)."""
-    weights = integer_weights(stage).permute(1, 0, 2).reshape(stage.out, -1)
-    return digits(weights)
-
-
-def _accumulate(stage: Stage, weights: tuple[Tensor, ...], codes: Tensor) -> Tensor:
-    result = digits_product(digits(codes.reshape(len(codes), -1)), weights)
-    return result if stage.bias is None else result + torch.from_numpy(stage.bias)
 
 
 def _experts(path: Path, x: Tensor) -> Tensor | None:

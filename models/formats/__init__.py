@@ -1,0 +1,70 @@
+"""The weight formats: one table of names, and options written as ``name:key=value,...``."""
+
+from dataclasses import fields, replace
+from typing import Any, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.bitplane import BitplaneLayer
+from models.codes import Activation
+from models.formats.integer import Integer
+from models.formats.sbvr import Sbvr
+from models.formats.signs import Signs
+from models.formats.spec import Format, require_choice
+from models.formats.ternary import Ternary
+
+FORMATS: dict[str, type[Format]] = {
+    "sbvr": Sbvr,
+    "signs": Signs,
+    "ternary": Ternary,
+    "int": Integer,
+}
+
+
+def parse(text: str) -> Format:
+    """Read a format and its options, as in ``sbvr:k=2,group=64``.
+
+    Raises
+    ------
+    ValueError
+        For a name, option or value that there is not.
+    """
+    name, _, rest = text.strip().partition(":")
+    require_choice("format", name, tuple(FORMATS))
+    kind = FORMATS[name]
+    hints = get_type_hints(kind)
+    options: dict[str, Any] = {}
+    for item in rest.split(",") if rest else []:
+        key, equals, value = (word.strip() for word in item.partition("="))
+        if not equals:
+            raise ValueError(f"option must be written key=value, got {item.strip()!r}")
+        require_choice(f"option of {name}", key, tuple(field.name for field in fields(kind)))
+        if key in options:
+            raise ValueError(f"option {key} must be given once, got it twice")
+        options[key] = _whole_number(key, value) if hints[key] is int else value
+    return replace(kind(), **options)
+
+
+def quantize(
+    name: str, weight: NDArray[np.floating] | Tensor, spec: Format, activation: Activation
+) -> BitplaneLayer:
+    """Quantize the matrix of the layer ``name``, (out, in), to a format."""
+    return spec.quantize(weight, name, activation)
+
+
+def describe(name: str) -> str:
+    """Return one line on a format: its options with their defaults, and what it is."""
+    kind = FORMATS[name]
+    options = ",".join(f"{field.name}={field.default}" for field in fields(kind))
+    summary = (kind.__doc__ or "").split("\n", 1)[0]
+    return f"{name}:{options}  {summary}"
+
+
+def _whole_number(key: str, text: str) -> int:
+    """Read an integer option."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{key} must be a whole number, got {text!r}") from None

@@ -1,0 +1,64 @@
+"""What all formats share: options that are checked when made, and quantizing a matrix."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.bitplane import BitplaneLayer
+from models.checks import require
+from models.cli import nearest
+from models.codes import Activation
+
+
+@dataclass(frozen=True)
+class Format(ABC):
+    """Options of a format; a subclass adds its own, whole numbers or literal choices."""
+
+    def __post_init__(self) -> None:
+        for name, choices in choices_of(type(self)).items():
+            require_choice(name, getattr(self, name), choices)
+
+    @abstractmethod
+    def quantize(
+        self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
+    ) -> BitplaneLayer:
+        """Return the layer of this format nearest to a real matrix.
+
+        Parameters
+        ----------
+        weight : float, (out, in)
+            Finite; quantized from its float32 value.
+        name : str
+            Name of the layer.
+        activation : Activation
+            How the layer's inputs become integers; planes do not depend on it.
+        """
+
+
+def choices_of(kind: type[Format]) -> dict[str, tuple[str, ...]]:
+    """Return the allowed words of the options that are words."""
+    hints = get_type_hints(kind)
+    return {
+        field.name: get_args(hints[field.name])
+        for field in fields(kind)
+        if get_origin(hints[field.name]) is Literal
+    }
+
+
+def require_choice(subject: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` that lists the choices, and the one that may have been meant."""
+    if value not in choices:
+        hint = nearest(value, choices)
+        meant = f"; {hint}" if hint.startswith("did you mean") else ""
+        raise ValueError(f"{subject} must be one of {', '.join(choices)}, got {value!r}{meant}")
+
+
+def require_group(group: int, scale: str, default: int) -> None:
+    """Raise ``ValueError`` for a group below 1, or one given for scales that have no groups."""
+    require(group >= 1, "group", "be 1 or more", group)
+    unused = scale != "group" and group != default
+    require(not unused, "group", f"be left out with scale {scale}", group)

@@ -1,0 +1,55 @@
+"""Weights of -1, 0 and +1 with one scale, as BitNet b1.58."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.bitplane import BitplaneLayer
+from models.codes import Activation
+from models.formats.groups import group_sizes, in_groups
+from models.formats.spec import Format, require_group
+from models.lower import from_integers, from_real, real_matrix
+
+SMALLEST = 1e-5
+"""No scale is below this, as published."""
+
+
+@dataclass(frozen=True)
+class Ternary(Format):
+    """Weights of -1, 0 and +1 with the mean magnitude as scale (BitNet b1.58).
+
+    ``scale = max(mean|w|, 1e-5)`` and ``q = clamp(round(w / scale), -1, 1)``, halves to even
+    (arXiv 2402.17764; the scale of the whole tensor is as published, those of a row or group are
+    not). The mean is taken in float64 and rounded to float32. The planes are +1s and -1s.
+    """
+
+    scale: Literal["tensor", "row", "group"] = "tensor"
+    group: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_group(self.group, self.scale, Ternary.group)
+
+    def quantize(
+        self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
+    ) -> BitplaneLayer:
+        """Round to the nearest of -scale, 0 and +scale."""
+        matrix = real_matrix(weight)
+        columns = matrix.shape[1]
+        group = self.group if self.scale == "group" else columns
+        sizes = group_sizes(columns, group)
+        mean = in_groups(matrix.abs(), group).sum(2, dtype=torch.float64) / sizes  # (out, groups)
+        if self.scale == "tensor":
+            mean = mean.mean(0, keepdim=True)
+        scale = mean.float().clamp(min=SMALLEST)
+        whole = (matrix / scale.repeat_interleave(sizes, dim=1)).round()
+        bits = torch.stack([whole >= 1, whole <= -1]).numpy()
+        if self.scale == "group":
+            wide = scale.double()
+            coefficients = torch.stack([wide, -wide], 2).numpy()
+            return from_real(name, bits, group, coefficients, None, activation)
+        return from_integers(name, bits, (1, -1), None, scale[:, 0].numpy(), activation)

@@ -1,0 +1,205 @@
+"""From planes and real coefficients to the integers of a bitplane layer, and back to a matrix."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models import planes
+from models.bitplane import BitplaneLayer, Path
+from models.checks import require
+from models.codes import Activation
+from models.stage import Stage
+
+TOP = 32767
+"""Largest coefficient; -32768 is not used."""
+
+
+def from_real(
+    name: str,
+    bits: NDArray[np.bool_],
+    group: int,
+    coefficients: NDArray[np.float64],
+    offset: NDArray[np.float64] | None,
+    activation: Activation,
+) -> BitplaneLayer:
+    """Lower planes whose coefficients are any real numbers.
+
+    Coefficients and offsets become multiples of one unit per row, as :func:`fixed_point` says;
+    a weight changes by at most ``(planes set in it + (offset is not None)) * unit / 2``.
+
+    Parameters
+    ----------
+    bits : bool, (k, out, in)
+    group : int
+        Columns that share a coefficient; the last group may be shorter.
+    coefficients : float64, (out, groups, k)
+    offset : float64, (out, groups), or None
+    """
+    k = len(bits)
+    together = coefficients if offset is None else np.dstack([coefficients, offset])
+    whole, unit = fixed_point(together)
+    last = None if offset is None else np.ascontiguousarray(whole[np.newaxis, ..., k])
+    first = np.ascontiguousarray(whole[np.newaxis, ..., :k])
+    return _layer(name, bits, group, first, last, None, unit, activation)
+
+
+def from_table(
+    name: str,
+    bits: NDArray[np.bool_],
+    group: int,
+    table: NDArray[np.float64],
+    index: NDArray[np.integer],
+    activation: Activation,
+) -> BitplaneLayer:
+    """Lower planes whose groups choose their coefficients from one table.
+
+    The table becomes multiples of one unit, as :func:`fixed_point` says of a row; a weight
+    changes by at most ``planes set in it * unit / 2``.
+
+    Parameters
+    ----------
+    bits : bool, (k, out, in)
+    table : float64, (entries, k)
+    index : integer, (out, groups)
+        Stored in 8 bits if the table has at most 256 entries, else in 16.
+    """
+    whole, unit = fixed_point(table[None])
+    small = index.astype(np.uint8) if len(table) <= 256 else index.astype(np.uint16)
+    return _layer(name, bits, group, whole[0], None, small, unit, activation)
+
+
+def from_integers(
+    name: str,
+    bits: NDArray[np.bool_],
+    places: tuple[int, ...],
+    offset: NDArray[np.int16] | None,
+    scale: NDArray[np.float32],
+    activation: Activation,
+) -> BitplaneLayer:
+    """Lower planes whose coefficients are small integers times a scale; nothing is rounded.
+
+    Parameters
+    ----------
+    bits : bool, (k, out, in)
+    places : tuple of int, (k,)
+        The same in every row.
+    offset : int16, (out,), or None
+    scale : float32, (out,) or (1,)
+    """
+    coefficients = np.array(places, np.int16).reshape(1, 1, 1, -1)
+    rows = None if offset is None else offset.reshape(1, -1, 1)
+    return _layer(name, bits, bits.shape[2], coefficients, rows, None, scale, activation)
+
+
+def fixed_point(values: NDArray[np.float64]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+    """Round real numbers to int16 multiples of one float32 unit per row.
+
+    The unit is the row's largest magnitude over 32767, but not below the smallest normal
+    float32; an all-zero row has unit 1. Ties round to even; the error is at most ``unit / 2``.
+
+    Parameters
+    ----------
+    values : float64, (out, ...)
+
+    Returns
+    -------
+    whole : int16, (out, ...)
+    unit : float32, (out,)
+    """
+    require(bool(np.isfinite(values).all()), "coefficients", "be finite", "a NaN or an infinity")
+    peak = np.abs(values).reshape(len(values), -1).max(axis=1)
+    unit = np.maximum(peak / TOP, np.finfo(np.float32).tiny).astype(np.float32)
+    unit[peak == 0] = 1.0
+    wide = unit.astype(np.float64).reshape(-1, *[1] * (values.ndim - 1))
+    return np.rint(values / wide).astype(np.int16), unit
+
+
+def dense(layer: BitplaneLayer) -> NDArray[np.float32]:
+    """Return the real matrix that a layer stands for, its biases apart.
+
+    Defined for layers whose paths are single stages without transform and router.
+
+    Returns
+    -------
+    float32, (out, inputs)
+    """
+    total = np.zeros((layer.out, layer.inputs), np.float32)
+    for path in layer.paths:
+        stage = path.stages[0]
+        single = len(path.stages) == 1 and stage.transform is None and path.router is None
+        require(single, "a layer with a matrix", "have single stages only", "a chain or transform")
+        part = _stage_matrix(stage) * path.out_scale[:, np.newaxis]
+        if stage.gather is None:
+            total += part
+        else:
+            np.add.at(total.T, stage.gather, part.T)
+    return total
+
+
+def relative_error(weight: NDArray[np.floating] | Tensor, layer: BitplaneLayer) -> float:
+    """Return ``||weight - dense(layer)||**2 / ||weight||**2``; 0 for 0 / 0."""
+    want = real_matrix(weight)
+    lost, energy = (
+        float(torch.linalg.vector_norm(part, dtype=torch.float64)) ** 2
+        for part in (want - torch.from_numpy(dense(layer)), want)
+    )
+    return lost / energy if energy else (0.0 if lost == 0 else float("inf"))
+
+
+def real_matrix(weight: NDArray[np.floating] | Tensor) -> Tensor:
+    """Return a weight as a finite float32 matrix on the processor, (out, in)."""
+    if isinstance(weight, np.ndarray):
+        weight = torch.from_numpy(np.array(weight))  # a copy: read-only arrays make torch warn
+    matrix = weight.detach().cpu().float().contiguous()
+    require(matrix.ndim == 2, "weight", "have 2 dimensions", matrix.ndim)
+    require(matrix.numel() > 0, "weight", "have a row and a column", tuple(matrix.shape))
+    finite = bool(torch.isfinite(matrix).all())
+    require(finite, "weight", "be finite float32", "a NaN or an infinity")
+    return matrix
+
+
+def _layer(
+    name: str,
+    bits: NDArray[np.bool_],
+    group: int,
+    coefficients: NDArray[np.int16],
+    offset: NDArray[np.int16] | None,
+    index: NDArray[np.uint8] | NDArray[np.uint16] | None,
+    out_scale: NDArray[np.float32],
+    activation: Activation,
+) -> BitplaneLayer:
+    """Make the layer; where a row has one group only, it is cut as its activations are."""
+    k, _, columns = bits.shape
+    stage = Stage(
+        planes=planes.pack(bits),
+        columns=columns,
+        group=(activation.group or columns) if group == columns else group,
+        coefficients=coefficients,
+        monomials=tuple(1 << plane for plane in range(k)),
+        offset=offset,
+        index=index,
+        activation=activation,
+    )
+    return BitplaneLayer(name, columns, (Path((stage,), out_scale),))
+
+
+def _stage_matrix(stage: Stage) -> NDArray[np.float32]:
+    """Return the matrix on the stage's used inputs, before the path's scale."""
+    bits = planes.unpack(stage.planes, stage.columns)
+    coefficients, offset = stage.spread_coefficients(), stage.spread_offset()
+    total = np.zeros((stage.out, stage.columns), np.float32)
+    for view in range(stage.views):
+        part = _over_columns(offset[view], stage)
+        for term, mono in enumerate(stage.monomials):
+            members = [plane for plane in range(stage.k) if mono >> plane & 1]
+            bit = np.bitwise_and.reduce(bits[members], axis=0)
+            part += bit * _over_columns(coefficients[view, ..., term], stage)
+        total += part if stage.column_scale is None else part * stage.column_scale[view]
+    return total
+
+
+def _over_columns(values: NDArray[np.int16], stage: Stage) -> NDArray[np.int32]:
+    """Repeat a value per group, (out, groups), for its columns, (out, columns)."""
+    wide = np.repeat(values.astype(np.int32), stage.group, axis=1)
+    return np.ascontiguousarray(wide[:, : stage.columns])

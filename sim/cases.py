@@ -1,0 +1,126 @@
+"""Stages and inputs that a circuit of a given configuration must get right."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.config import HardwareConfig
+from models.codes import Activation, Requantize
+from models.planes import pack
+from models.stage import Stage
+from sim.jobs import Job
+
+
+def random_job(
+    rng: np.random.Generator,
+    config: HardwareConfig,
+    *,
+    out: int | None = None,
+    columns: int | None = None,
+    group: int | None = None,
+    tokens: int = 1,
+) -> Job:
+    """Make a job with everything random that is not given, within what the circuit can run."""
+    words = int(rng.integers(1, min(config.buffer_words, 6) + 1))
+    columns = columns or int(rng.integers(1, words * config.lanes + 1))
+    group = group or _random_group(rng, columns, config)
+    out = out or int(rng.integers(1, 3 * config.pe + 1))
+    groups = -(-columns // group)
+    terms = int(rng.integers(1, config.most_terms + 1))
+    monomials = rng.permutation(np.arange(1, 1 << config.k))[:terms]
+    top = (1 << (config.coef_bits - 1)) - 1
+    scales = rng.integers(-top - 1, top + 1, (1, out)).astype(np.int16)
+    coefficients = rng.integers(-top - 1, top + 1, (1, out, groups, terms)).astype(np.int16)
+    offset = rng.integers(-top - 1, top + 1, (1, out, groups)).astype(np.int16)
+    shift = int(rng.integers(0, config.sum_bits + 2 * config.coef_bits))
+    stage = Stage(
+        planes=pack(rng.random((config.k, out, columns)) < rng.random()),
+        columns=columns,
+        group=group,
+        coefficients=coefficients,
+        monomials=tuple(int(mono) for mono in monomials),
+        offset=offset if rng.random() < 0.5 else None,
+        activation=Activation(bits=config.act_bits, signed=config.act_signed),
+        requantize=Requantize(scales, shift, config.requantize_bits)
+        if config.requantize_bits and rng.random() < 0.3
+        else None,
+    )
+    low, high = config.code_range
+    return Job(stage, rng.integers(low, high + 1, (tokens, columns)))
+
+
+def _random_group(rng: np.random.Generator, columns: int, config: HardwareConfig) -> int:
+    """Return a group whose whole words still fit the activation buffer."""
+    fits = [
+        group
+        for group in range(1, columns + 1)
+        if -(-columns // group) * -(-group // config.lanes) <= config.buffer_words
+    ]
+    return int(rng.choice([*fits[:2], *fits[-2:], int(rng.choice(fits))]))
+
+
+def every_kind(rng: np.random.Generator, config: HardwareConfig) -> list[Job]:
+    """Make the jobs that go wrong first: extremes, zeros, ties, and odd shapes.
+
+    Layers larger and smaller than the array, of one row, of one column and of whole words.
+    """
+    pe, lanes = config.pe, config.lanes
+    most = config.buffer_words * lanes
+    shapes = [
+        (1, 1, 1),
+        (1, min(3 * lanes, most), min(lanes, most)),
+        (pe, lanes, lanes),
+        (pe + 1, max(1, lanes - 1), max(1, lanes - 1)),
+        (2 * pe + max(1, pe // 2), min(2 * lanes + 1, most), min(2 * lanes + 1, most)),
+        (max(1, pe - 1), min(lanes + 1, most), min(lanes + 1, most)),
+    ]
+    jobs = [
+        random_job(rng, config, out=out, columns=columns, group=group)
+        for out, columns, group in shapes
+    ]
+    whole = random_job(rng, config, out=pe, columns=min(2 * lanes, most), group=min(lanes, most))
+    low, high = config.code_range
+    for code in (low, high, 0):
+        for coefficient in (-(1 << (config.coef_bits - 1)), (1 << (config.coef_bits - 1)) - 1, 0):
+            jobs.append(_flat(whole, code, coefficient, lambda bits: np.ones_like(bits)))
+    jobs.append(_flat(whole, low, -1, lambda bits: np.zeros_like(bits)))
+    return jobs + (_ties(config) if config.requantize_bits else [])
+
+
+def _flat(
+    job: Job, code: int, coefficient: int, fill: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+) -> Job:
+    """Copy a job with all codes alike, all coefficients alike, and its planes filled."""
+    stage = job.stage
+    planes = pack(fill(np.zeros((stage.k, stage.out, stage.columns), np.uint8)).astype(np.bool_))
+    return Job(
+        replace(
+            stage,
+            planes=planes,
+            coefficients=np.full_like(stage.coefficients, coefficient),
+            offset=np.full((1, stage.out, stage.groups), coefficient, np.int16),
+            requantize=None,
+        ),
+        np.full_like(job.codes, code),
+    )
+
+
+def _ties(config: HardwareConfig) -> list[Job]:
+    """Make jobs whose scaled accumulators lie on, just below and just above a half."""
+    out = 8
+    accumulators = np.arange(-4, 4, dtype=np.int16)  # one a row
+    jobs = []
+    for shift in (1, 2, 3):
+        stage = Stage(
+            planes=pack(np.ones((config.k, out, 1), np.bool_)),
+            columns=1,
+            group=1,
+            coefficients=accumulators.reshape(1, out, 1, 1),
+            monomials=(1,),
+            activation=Activation(bits=config.act_bits, signed=config.act_signed),
+            requantize=Requantize(np.full((1, out), 1, np.int16), shift, config.requantize_bits),
+        )
+        jobs.append(Job(stage, np.ones((1, 1), np.int64)))
+    return jobs
