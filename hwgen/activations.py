@@ -58,8 +58,8 @@ class ActivationBuffer(wiring.Component):
         config = self.config
         depth = config.buffer_words
 
-        count = Array(Signal(width_of(depth), name=f"count_{bank}") for bank in range(2))
-        full = Array(Signal(name=f"full_{bank}") for bank in range(2))
+        count = [Signal(width_of(depth), name=f"count_{bank}") for bank in range(2)]
+        full = [Signal(name=f"full_{bank}") for bank in range(2)]
         write_bank = Signal()
         read_bank = Signal()
         take = Signal()
@@ -67,7 +67,8 @@ class ActivationBuffer(wiring.Component):
         address_bits = len(self.address)
         word_bits = config.act_bits * config.lanes
         m.submodules.words = words = Memory(shape=word_bits, depth=2 << address_bits, init=[])
-        write, read = words.write_port(), words.read_port()
+        write = words.write_port()
+        read = words.read_port()
 
         values = self.i.p["values"]
         planes = Cat(

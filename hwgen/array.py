@@ -64,7 +64,9 @@ class PEArray(wiring.Component):
         m = Module()
         config = self.config
 
-        fetched_valid, selected_valid, counted_valid = Signal(), Signal(), Signal()
+        fetched_valid = Signal()
+        selected_valid = Signal()
+        counted_valid = Signal()
         fetched = Signal(step_layout(config), reset_less=True)
         selected = Signal(step_layout(config), reset_less=True)
         counted = Signal(step_layout(config), reset_less=True)

@@ -63,7 +63,8 @@ class ParameterBuffer(wiring.Component):
 
         width = Shape.cast(self.word.shape()).width
         m.submodules.words = words = Memory(shape=width, depth=depth, init=[])
-        write, read = words.write_port(), words.read_port()
+        write = words.write_port()
+        read = words.read_port()
 
         m.d.comb += [
             self.i.ready.eq(held != depth),

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from models.integers import code_magnitude, code_range, signed_bits
 
-
 T = TypeVar("T")
 
 

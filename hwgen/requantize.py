@@ -50,26 +50,26 @@ class Requantizer(wiring.Component):
         config = self.config
 
         total_held = Signal(signed(config.acc_bits), reset_less=True)
-        result = Signal(signed(config.acc_bits), reset_less=True)
-        m.d.comb += self.result.eq(result)
+        result_held = Signal(signed(config.acc_bits), reset_less=True)
+        m.d.comb += self.result.eq(result_held)
         m.d.sync += total_held.eq(self.total)
-        m.d.sync += result.eq(total_held)
+        m.d.sync += result_held.eq(total_held)
 
         if config.requantize_bits:
             product_bits = config.acc_bits + config.coef_bits
             low, high = code_range(config.requantize_bits, signed=True)
             product = Signal(signed(product_bits), reset_less=True)
-            shifted = Signal(signed(product_bits))
-            half = Signal()
+            halves = Signal(signed(product_bits + 1))
             rounded = Signal(signed(product_bits + 1))
+            saturated = Signal(signed(config.acc_bits))
 
             m.d.comb += [
-                shifted.eq(product >> self.shift),
-                half.eq(Mux(self.shift == 0, 0, (product << 1).bit_select(self.shift, 1))),
-                rounded.eq(shifted + half),
+                halves.eq((product << 1) >> self.shift),
+                rounded.eq((halves + 1) >> 1),
+                saturated.eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded))),
             ]
             m.d.sync += product.eq(self.total * self.scale)
             with m.If(self.enable):
-                m.d.sync += result.eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded)))
+                m.d.sync += result_held.eq(saturated)
 
         return m

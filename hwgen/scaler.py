@@ -73,8 +73,8 @@ class Scaler(wiring.Component):
         group_sum_held = Signal(signed(config.sum_bits), reset_less=True)
         product = Signal(signed(config.sum_bits + config.coef_bits), reset_less=True)
         x_product = Signal(signed(config.sum_bits + config.coef_bits), reset_less=True)
-        total = Signal(signed(config.acc_bits))
-        total_held = Signal(signed(config.acc_bits), reset_less=True)
+        row_total = Signal(signed(config.acc_bits))
+        row_total_held = Signal(signed(config.acc_bits), reset_less=True)
 
         depth = 1 << (len(self.sum_slot) + len(self.sum_term))
         m.submodules.group_sums = group_sums = Memory(
@@ -83,8 +83,10 @@ class Scaler(wiring.Component):
         m.submodules.totals = totals = Memory(
             shape=signed(config.acc_bits), depth=1 << len(self.total_slot), init=[]
         )
-        old_sum, new_sum = group_sums.read_port(domain="comb"), group_sums.write_port()
-        old_total, new_total = totals.read_port(domain="comb"), totals.write_port()
+        old_sum = group_sums.read_port(domain="comb")
+        new_sum = group_sums.write_port()
+        old_total = totals.read_port(domain="comb")
+        new_total = totals.write_port()
 
         m.d.comb += [
             old_sum.addr.eq(Cat(self.sum_slot, self.sum_term)),
@@ -94,17 +96,17 @@ class Scaler(wiring.Component):
             group_sum.eq(Mux(self.sum_first, 0, old_sum.data) + self.value),
             old_total.addr.eq(self.total_slot),
             new_total.addr.eq(self.total_slot),
-            new_total.data.eq(total),
+            new_total.data.eq(row_total),
             new_total.en.eq(self.total_valid),
-            total.eq(Mux(self.total_first, 0, old_total.data) + product + x_product),
-            self.total.eq(total_held),
+            row_total.eq(Mux(self.total_first, 0, old_total.data) + product + x_product),
+            self.total.eq(row_total_held),
         ]
 
         m.d.sync += [
             group_sum_held.eq(group_sum),
             product.eq(self.coefficient * group_sum_held),
             x_product.eq(Mux(self.use_offset, self.offset * self.x_sum, 0)),
-            total_held.eq(total),
+            row_total_held.eq(row_total),
         ]
 
         return m

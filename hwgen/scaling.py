@@ -89,7 +89,7 @@ class Scaling(wiring.Component):
         round_valid, rounding = stage("rounding")
         last_slot = Signal()
         x_value = Signal(signed(config.dot_bits), reset_less=True)
-        x_sum = Signal(signed(config.sum_bits), reset_less=True)
+        x_group_sum = Signal(signed(config.sum_bits), reset_less=True)
 
         # A step that ends is drained slot by slot, beginning in the next cycle.
         m.d.comb += last_slot.eq(drain.slot == config.slots - 1)
@@ -111,7 +111,7 @@ class Scaling(wiring.Component):
         # The group's sum of activations is the same for all rows: one adder serves them.
         m.d.sync += x_value.eq(self.x_sum)
         with m.If(value_valid & (value.slot == 0) & value.step.last_term):
-            m.d.sync += x_sum.eq(Mux(value.step.first_word, 0, x_sum) + x_value)
+            m.d.sync += x_group_sum.eq(Mux(value.step.first_word, 0, x_group_sum) + x_value)
 
         m.d.comb += [
             self.coefficients_read.eq(value_valid & value.step.last_word),
@@ -143,7 +143,7 @@ class Scaling(wiring.Component):
                 scaler.coefficient.eq(self.coefficients[number]),
                 scaler.offset.eq(self.offsets[number]),
                 scaler.use_offset.eq(factor.step.last_term & factor.step.offset),
-                scaler.x_sum.eq(x_sum),
+                scaler.x_sum.eq(x_group_sum),
                 scaler.total_slot.eq(total.slot),
                 scaler.total_first.eq(total.step.first_group & (total.step.term == 0)),
                 scaler.total_valid.eq(total_valid),

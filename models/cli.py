@@ -2,6 +2,7 @@
 
 import difflib
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
@@ -14,6 +15,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return f"did you mean {close[0]}?"
     shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
     return f"there are: {shown}"
+
+
+def parse(parser: ArgumentParser) -> Namespace:
+    """Parse the command line; an error of the user is one line, without the usage."""
+
+    def error(message: str) -> NoReturn:
+        raise ValueError(message)
+
+    parser.error = error
+    return parser.parse_args()
 
 
 def run(program: str, command: Callable[[], None]) -> NoReturn:

@@ -67,16 +67,18 @@ def quantize(u: Tensor, spec: Activation) -> Codes:
     ----------
     u : float32, (tokens, views, columns)
     """
-    if not bool(torch.isfinite(u).all()):
-        raise ValueError("inputs must be finite, got a NaN or an infinity")
     low, high = code_range(spec.bits, spec.signed)
+    magnitudes = u.abs().flatten(1)
+    largest = magnitudes.amax(dim=1)
+    if not bool(torch.isfinite(largest).all()):
+        raise ValueError("inputs must be finite, got a NaN or an infinity")
     if spec.bits == 1:
-        mean = u.abs().double().mean(dim=(1, 2)).float()
+        mean = magnitudes.double().mean(dim=1).float()
         return Codes((u > 0).to(torch.int8), None, torch.where(mean > 0, mean, 1.0))
     if spec.scale == "static":
-        peak = torch.full((len(u),), spec.value * high, dtype=torch.float32)
+        peak = torch.full_like(largest, spec.value * high)
     else:
-        peak = (u.abs() if spec.signed else u.clamp(min=0)).amax(dim=(1, 2))
+        peak = largest if spec.signed else u.clamp(min=0).flatten(1).amax(dim=1)
         peak = torch.where(peak > 0, peak, float(high))
     inverse = (high / peak)[:, None, None]
     exponents, scale = None, peak / high
@@ -88,7 +90,7 @@ def quantize(u: Tensor, spec: Activation) -> Codes:
         )
         exponents = spec.exponents - finer
         scale = scale * 2.0**-spec.exponents
-    values = torch.round(u * inverse).clamp(low, high)
+    values = (u * inverse).round_().clamp_(low, high)
     dtype = torch.int8 if low >= -128 and high <= 127 else torch.int32
     return Codes(values.to(dtype), exponents, scale)
 

@@ -53,10 +53,16 @@ def digits_product(x: tuple[Tensor, ...], w: tuple[Tensor, ...]) -> Tensor:
     columns = x[0].shape[1]
     if columns >= 1 << 17:
         raise ValueError(f"columns must be fewer than {1 << 17} for exact sums, got {columns}")
-    total = torch.zeros(x[0].shape[0], w[0].shape[0], dtype=torch.int64)
-    for i, a in enumerate(x):
-        for j, b in enumerate(w):
-            total.add_(int8_product(a, b), alpha=1 << (8 * (i + j)))
+    total = None
+    for place in reversed(range(len(x) + len(w) - 1)):
+        step = 256
+        for i, a in enumerate(x):
+            if 0 <= place - i < len(w):
+                product = int8_product(a, w[place - i])
+                total = product.long() if total is None else torch.add(product, total, alpha=step)
+                step = 1
+    if total is None:
+        raise ValueError("matrices must have digits, got none")
     return total
 
 

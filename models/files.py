@@ -20,7 +20,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     OSError
         The folder is missing or cannot be written.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with _blaming(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     part = Path(name)
     try:
@@ -47,7 +48,8 @@ def whole_set(folder: Path) -> Iterator[Path]:
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} must be a folder, got a file")
     beside = folder if folder.exists() else folder.parent
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=beside))
+    with _blaming(folder):
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=beside))
     try:
         yield part
         part.chmod(0o755)
@@ -58,3 +60,12 @@ def whole_set(folder: Path) -> Iterator[Path]:
             part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Say that ``path``, not the temporary name beside it, cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise type(error)(f"{path} must be writable, got: {error.strerror}") from error

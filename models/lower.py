@@ -9,6 +9,7 @@ from models import planes
 from models.bitplane import BitplaneLayer, Path
 from models.checks import require
 from models.codes import Activation
+from models.reference import integer_weights
 from models.stage import Stage
 
 TOP = 32767
@@ -107,8 +108,9 @@ def fixed_point(values: NDArray[np.float64]) -> tuple[NDArray[np.int16], NDArray
     whole : int16, (out, ...)
     unit : float32, (out,)
     """
-    require(bool(np.isfinite(values).all()), "coefficients", "be finite", "a NaN or an infinity")
     peak = np.abs(values).reshape(len(values), -1).max(axis=1)
+    fits = bool((peak <= np.finfo(np.float32).max).all())
+    require(fits, "coefficients", "be finite float32", "a NaN, an infinity or more")
     unit = np.maximum(peak / TOP, np.finfo(np.float32).tiny).astype(np.float32)
     unit[peak == 0] = 1.0
     wide = unit.astype(np.float64).reshape(-1, *[1] * (values.ndim - 1))
@@ -129,7 +131,10 @@ def dense(layer: BitplaneLayer) -> NDArray[np.float32]:
         stage = path.stages[0]
         single = len(path.stages) == 1 and stage.transform is None and path.router is None
         require(single, "a layer with a matrix", "have single stages only", "a chain or transform")
-        part = _stage_matrix(stage) * path.out_scale[:, np.newaxis]
+        views = integer_weights(stage).numpy().astype(np.float32)
+        if stage.column_scale is not None:
+            views *= stage.column_scale[:, np.newaxis]
+        part = views.sum(axis=0) * path.out_scale[:, np.newaxis]
         if stage.gather is None:
             total += part
         else:
@@ -182,24 +187,3 @@ def _layer(
         activation=activation,
     )
     return BitplaneLayer(name, columns, (Path((stage,), out_scale),))
-
-
-def _stage_matrix(stage: Stage) -> NDArray[np.float32]:
-    """Return the matrix on the stage's used inputs, before the path's scale."""
-    bits = planes.unpack(stage.planes, stage.columns)
-    coefficients, offset = stage.spread_coefficients(), stage.spread_offset()
-    total = np.zeros((stage.out, stage.columns), np.float32)
-    for view in range(stage.views):
-        part = _over_columns(offset[view], stage)
-        for term, mono in enumerate(stage.monomials):
-            members = [plane for plane in range(stage.k) if mono >> plane & 1]
-            bit = np.bitwise_and.reduce(bits[members], axis=0)
-            part += bit * _over_columns(coefficients[view, ..., term], stage)
-        total += part if stage.column_scale is None else part * stage.column_scale[view]
-    return total
-
-
-def _over_columns(values: NDArray[np.int16], stage: Stage) -> NDArray[np.int32]:
-    """Repeat a value per group, (out, groups), for its columns, (out, columns)."""
-    wide = np.repeat(values.astype(np.int32), stage.group, axis=1)
-    return np.ascontiguousarray(wide[:, : stage.columns])

@@ -124,7 +124,7 @@ class Reference:
                 out_scale = experts @ out_scale
             codes = self.codes(index, tokens)
             accumulator = self.accumulate(index, codes)
-            total += accumulator.float() * out_scale * codes.scale[:, None]
+            total += accumulator.float().mul_(out_scale).mul_(codes.scale[:, None])
         if self.layer.bias is not None:
             total += torch.from_numpy(self.layer.bias)
         if self.layer.post == "layernorm":

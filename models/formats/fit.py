@@ -111,7 +111,7 @@ def normal_equations(groups: SortedGroups, combos: Tensor, coefficients: Tensor)
 def refine(
     groups: SortedGroups, combos: Tensor, coefficients: Tensor, steps: int
 ) -> tuple[Tensor, Tensor]:
-    """Take steps of nearest levels and least squares; no group's error ever increases.
+    """Take steps of nearest levels and least squares; no group's error increases.
 
     Returns
     -------

@@ -1,0 +1,116 @@
+"""Command line of the numbers: formats, quantize, show, bench."""
+
+import json
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable
+from pathlib import Path
+
+from models.bitplane import BitplaneLayer
+from models.cli import parse, run
+from models.codes import Activation
+from models.store import open_layers
+
+PROGRAM = "python -m models"
+EXAMPLE = """examples:
+  python -m models formats
+  python -m models quantize smollm2 --format sbvr:k=2,group=64 -o build/smollm2.safetensors
+  python -m models show build/smollm2.safetensors"""
+
+
+def main() -> None:
+    """Parse the command line and do what it says."""
+    parser = ArgumentParser(
+        prog=PROGRAM,
+        description="Formats, quantized models and the exact reference.",
+        epilog=EXAMPLE,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, does: Callable[[Namespace], None]) -> ArgumentParser:
+        sub = commands.add_parser(
+            name, help=text, description=text, epilog=EXAMPLE,
+            formatter_class=RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        sub.set_defaults(does=does)
+        return sub
+
+    command("formats", "List the formats with their options.", show_formats)
+    sub = command("quantize", "Quantize the linear layers of a model.", quantize)
+    sub.add_argument("model", help="smollm2, a GGUF file, a Transformers folder or a Hub name")
+    sub.add_argument("--format", required=True, help="format and options: name:key=value,...")
+    sub.add_argument("-o", dest="file", type=Path, required=True, help="file to write")
+    sub.add_argument("--act-bits", type=int, default=8, help="activation bits (default: 8)")
+    sub.add_argument("--layers", default="*", help="shell pattern of layer names (default: all)")
+    sub = command("show", "Show what a file of layers holds.", show)
+    sub.add_argument("file", type=Path)
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    sub = command("bench", "Time the reference against float layers of the same shapes.", bench)
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parse(parser)
+    arguments.does(arguments)
+
+
+def show_formats(_: Namespace) -> None:
+    """Print a line for each format."""
+    from models.formats import FORMATS, describe
+
+    for name in FORMATS:
+        print(describe(name))
+
+
+def quantize(arguments: Namespace) -> None:
+    """Quantize a model into a file and say how large it became."""
+    from models.formats import parse as parse_format
+
+    spec = parse_format(arguments.format)
+    activation = Activation(bits=arguments.act_bits, signed=arguments.act_bits > 1)
+    from models.llm import load
+    from models.quantize import quantize_model
+
+    info = {"model": arguments.model, "format": arguments.format, "layers": arguments.layers,
+            "act_bits": str(arguments.act_bits)}  # fmt: skip
+    llm = load(arguments.model)
+    quantize_model(llm, spec, activation, arguments.file, info, arguments.layers)
+    show(Namespace(file=arguments.file, json=False))
+
+
+def show(arguments: Namespace) -> None:
+    """Print a line for each layer and the sum."""
+    with open_layers(arguments.file) as file:
+        rows = [_row(file.layer(name)) for name in file.names]
+        info = file.info
+    weights = sum(row["out"] * row["in"] for row in rows)
+    bits = sum(row["stored_bits"] for row in rows)
+    total = {"weights": weights, "bits_per_weight": round(bits / weights, 4)}
+    if arguments.json:
+        print(json.dumps({"info": info, **total, "layers": rows}, indent=2))
+        return
+    for row in rows:
+        shape = f"{row['out']} x {row['in']}"
+        print(f"{row['layer']:<44} {shape:>12}  k={row['k']}  {row['bits_per_weight']:.3f} b/w")
+    print(f"{arguments.file}: {', '.join(f'{key} {value}' for key, value in info.items())}")
+    print(f"{len(rows)} layers, {weights} weights, {bits / weights:.3f} bits/weight")
+
+
+def _row(layer: BitplaneLayer) -> dict:
+    return {
+        "layer": layer.name,
+        "out": layer.out,
+        "in": layer.inputs,
+        "k": max(stage.k for path in layer.paths for stage in path.stages),
+        "stored_bits": layer.stored_bits,
+        "bits_per_weight": round(layer.bits_per_weight, 4),
+    }
+
+
+def bench(arguments: Namespace) -> None:
+    """Time the reference."""
+    from models.bench import measure, report
+
+    figures = measure()
+    print(json.dumps(figures, indent=2) if arguments.json else report(figures))
+
+
+if __name__ == "__main__":
+    run(PROGRAM, main)
