@@ -1,6 +1,6 @@
 """Activation buffer: holds one input vector while the next one comes in."""
 
-from amaranth import Array, Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
@@ -62,6 +62,8 @@ class ActivationBuffer(wiring.Component):
         full = [Signal(name=f"full_{bank}") for bank in range(2)]
         write_bank = Signal()
         read_bank = Signal()
+        write_count = Mux(write_bank, count[1], count[0])
+        read_count = Mux(read_bank, count[1], count[0])
         take = Signal()
 
         address_bits = len(self.address)
@@ -75,25 +77,25 @@ class ActivationBuffer(wiring.Component):
             Cat(values[lane][bit] for lane in range(config.lanes)) for bit in range(config.act_bits)
         )
         m.d.comb += [
-            self.i.ready.eq(~full[write_bank] & (count[write_bank] != depth)),
+            self.i.ready.eq(~Mux(write_bank, full[1], full[0]) & (write_count != depth)),
             take.eq(self.i.valid & self.i.ready),
-            write.addr.eq(Cat(count[write_bank][:address_bits], write_bank)),
+            write.addr.eq(Cat(write_count[:address_bits], write_bank)),
             write.data.eq(planes),
             write.en.eq(take),
-            self.available.eq(count[read_bank] > self.address),
+            self.available.eq(read_count > self.address),
             read.addr.eq(Cat(self.address, read_bank)),
             read.en.eq(self.read),
             self.planes.eq(read.data),
         ]
 
-        with m.If(take):
-            m.d.sync += count[write_bank].eq(count[write_bank] + 1)
-            with m.If(self.i.p["last"]):
-                m.d.sync += full[write_bank].eq(1)
-                m.d.sync += write_bank.eq(~write_bank)
-        with m.If(self.done):
-            m.d.sync += count[read_bank].eq(0)
-            m.d.sync += full[read_bank].eq(0)
-            m.d.sync += read_bank.eq(~read_bank)
+        for bank in range(2):
+            with m.If(take & (write_bank == bank)):
+                m.d.sync += count[bank].eq(write_count + 1)
+                m.d.sync += full[bank].eq(self.i.p["last"])
+            with m.If(self.done & (read_bank == bank)):
+                m.d.sync += count[bank].eq(0)
+                m.d.sync += full[bank].eq(0)
+        m.d.sync += write_bank.eq(write_bank ^ (take & self.i.p["last"]))
+        m.d.sync += read_bank.eq(read_bank ^ self.done)
 
         return m

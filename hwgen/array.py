@@ -70,6 +70,7 @@ class PEArray(wiring.Component):
         fetched = Signal(step_layout(config), reset_less=True)
         selected = Signal(step_layout(config), reset_less=True)
         counted = Signal(step_layout(config), reset_less=True)
+        term_load = Signal()
         bits = Signal(config.lanes, reset_less=True)
 
         element = PopcountPE.ports(config)
@@ -85,13 +86,14 @@ class PEArray(wiring.Component):
         for element in (all_lanes, *rows):
             m.d.comb += [
                 element.mask.eq(fetched.mask),
-                element.term_load.eq(fetched_valid & fetched.first),
+                element.term_load.eq(term_load),
                 element.bits.eq(bits),
                 element.valid.eq(counted_valid),
                 element.first.eq(counted.first),
                 element.last.eq(counted.last),
             ]
 
+        m.d.comb += term_load.eq(fetched_valid & fetched.first)
         m.d.comb += self.ends.eq(counted_valid & counted.last)
         m.d.comb += self.ended.eq(counted)
         m.d.sync += [

@@ -11,9 +11,10 @@ from hwgen.counting import next_in_ring
 class ParameterBuffer(wiring.Component):
     """Hold words in order; hand them out in bundles.
 
-    Whoever wants words first claims a bundle while one is available, then reads its words, at any
-    later time. ``word`` follows ``read`` by one cycle and stays until the next. A word that came
-    in can be claimed in the next cycle; one word can come and one go each cycle.
+    Whoever wants words claims a bundle while one is available, and reads its words in the same
+    cycle or at any later time. ``word`` follows ``read`` by one cycle and stays until the next. A
+    bundle whose last word came in can be claimed in the next cycle; one word can come and one go
+    each cycle.
 
     Members
     -------

@@ -40,10 +40,10 @@ class HardwareConfig:
         self._check("columns", 1, 1 << 17)
         self._check("rows", 1, 1 << 24)
         self._check("coef_bits", 2, 16)
-        self._check("acc_bits", self.dot_bits, 64)
-        self._check("weight_words", 2, 1 << 16)
         if self.requantize_bits:
             self._check("requantize_bits", 2, 16)
+        self._check("acc_bits", max(self.dot_bits, self.requantize_bits), 64)
+        self._check("weight_words", 2, 1 << 16)
         if self.act_bits == 1 and self.act_signed:
             raise ValueError("act_bits must be 2 or more for signed activations, got 1")
 
@@ -104,8 +104,8 @@ class HardwareConfig:
 
     @property
     def parameter_bundles(self) -> int:
-        """Row tiles' worth of coefficients, offsets or scales held ahead."""
-        return 2 + ceil((self.latency + 2) / self.act_bits)
+        """Row tiles' worth of coefficients, offsets or scales held ahead: as many as of results."""
+        return self.output_bundles
 
     @property
     def latency(self) -> int:

@@ -1,4 +1,4 @@
-"""Verilog text of a configuration: every module once, the ones that others use first."""
+"""Verilog text of a configuration: every module once, in alphabetical order."""
 
 import re
 import subprocess
@@ -42,10 +42,13 @@ def components(config: HardwareConfig) -> dict[str, wiring.Component]:
 def emit(config: HardwareConfig) -> dict[str, str]:
     """Return the Verilog text of each module of a circuit, by module name.
 
-    The whole is the module ``top``. Registers have no initial values: reset before use.
+    The whole is the module ``top``. Registers and memories have no initial values: reset before
+    use.
     """
     parts = components(config)
     text = "".join(rtlil.convert(part, name=name, emit_src=False) for name, part in parts.items())
+    # Yosys would escape the name of a submodule: that of its parent, a dot, and its own.
+    text = re.sub(rf"\\({'|'.join(parts)})\.(\w+)", r"\\\1_\2", text)
     return {match[1]: match[0] for match in MODULE.finditer(_to_verilog(text))}
 
 
@@ -56,9 +59,11 @@ read_rtlil <<end_of_circuit
 {circuit}
 end_of_circuit
 proc
+opt_merge
 opt_clean
 opt_dff
 opt_clean
+delete t:$meminit_v2
 memory_collect
 attrmap -remove init
 write_verilog -noattr
@@ -81,5 +86,4 @@ def _to_verilog(circuit: str) -> str:
     )
     if run.returncode:
         raise RuntimeError(f"yosys failed: {run.stderr.strip()}")
-    # Only a submodule inside a library component has a name with a dot in it.
-    return re.sub(r"\\(\w+)\.(\w+) +", r"\1_\2 ", run.stdout)
+    return run.stdout

@@ -13,7 +13,9 @@ from hwgen.layouts import output_layout
 class OutputBuffer(wiring.Component):
     """Take results that cannot wait, and offer them on a stream.
 
-    Room is claimed for the results of a whole row tile before they are computed.
+    Room is claimed for the results of a whole row tile before they are computed; it is free again
+    when their last word has been taken. A word is offered two cycles after it came in, or as soon
+    as those before it have been taken; one can come and one go each cycle.
 
     Members
     -------

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from amaranth import ClockSignal, Elaboratable, Instance, ResetSignal
-from amaranth.lib.wiring import Out, Signature
+from amaranth import ClockSignal, Elaboratable, Instance, ResetSignal, Signal
+from amaranth.lib.wiring import In, Out, Signature
 
 
 class Placed(Elaboratable):
@@ -19,13 +19,17 @@ class Placed(Elaboratable):
     module : str
         Name of its Verilog module.
     name : str
-        Name of the instance; its nets begin with it.
+        Name of the instance; the nets of its outputs and streams begin with it. Other inputs need
+        no net of their own.
     """
 
     def __init__(self, ports: Signature, module: str, name: str) -> None:
         self.module = module
         self.signature = ports
         self.__dict__.update(ports.members.create(path=(name,)))
+        for port, member in ports.members.items():
+            if member.is_port and member.flow == In:
+                setattr(self, port, Signal(member.shape, name=""))
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"{self.module} has no port {name}")

@@ -23,7 +23,8 @@ class Scaling(wiring.Component):
 
     ``scalers`` rows are scaled in each of ``slots`` cycles: slot ``s`` of scaler ``m`` is row
     ``s * scalers + m`` of the tile. There are never more slots than activation bits, so this
-    keeps up with the array whatever the group. A result leaves seven cycles after its sum.
+    keeps up with the array whatever the group. The results of slot ``s`` leave ``7 + s`` cycles
+    after ``ends``.
 
     Members
     -------

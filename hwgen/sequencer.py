@@ -1,6 +1,6 @@
 """Sequencer: walks the loops of a layer's tiling, one step a cycle, and says what each step is."""
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
@@ -11,9 +11,10 @@ from hwgen.layouts import layer_layout, width_of
 def step_layout(config: HardwareConfig) -> data.StructLayout:
     """Describe a step: one activation bit of one term of one weight word.
 
-    ``first`` and ``last`` are about the activation bits of a term; ``first_word`` and
-    ``last_word`` about the words of a group; ``first_group``, ``last_group`` and ``last_term``
-    about the sums of a row tile. The rest comes from the layer.
+    ``first`` and ``last`` are about the activation bits of a term; ``last_term`` about the terms of
+    a word; ``first_word`` and ``last_word`` about the words of a group; ``first_group`` and
+    ``last_group`` about the groups of a row tile; ``last_tile`` about the row tiles of the layer.
+    ``mask`` has the planes of the term. The rest comes from the layer.
     """
     return data.StructLayout({
         "bit": width_of(config.act_bits - 1),
@@ -43,7 +44,7 @@ class Sequencer(wiring.Component):
     Members
     -------
     i : In(stream of ``layer_layout(config)``)
-        Layers to run; one is taken in the last step of the layer before.
+        Layers to run; one is taken while there is none, or in the last step of the one before.
     valid : Out(1)
         There is a step in this cycle.
     step : Out(``step_layout(config)``)
@@ -111,7 +112,6 @@ class Sequencer(wiring.Component):
         word = Signal(width_of(config.buffer_words))
         group = Signal(width_of(config.buffer_words))
         row_tile = Signal(width_of(config.most_row_tiles))
-        end_of_layer = Signal()
 
         step = self.step
         group_words = Mux(step.last_group, layer.tail_words, layer.group_words)
@@ -152,13 +152,12 @@ class Sequencer(wiring.Component):
             (ends_row, self.room_available, self.room_claim),
         ]
         missing = [need & ~available for need, available, _ in needs]
-        m.d.comb += self.valid.eq(busy & ~_any(missing))
+        m.d.comb += self.valid.eq(busy & ~Cat(missing).any())
         m.d.comb += [claim.eq(self.valid & need) for need, _, claim in needs]
 
         m.d.comb += [
-            end_of_layer.eq(self.valid & ends_row & step.last_tile),
-            self.x_done.eq(end_of_layer),
-            self.i.ready.eq(~busy | end_of_layer),
+            self.x_done.eq(self.room_claim & step.last_tile),
+            self.i.ready.eq(~busy | self.x_done),
         ]
         with m.If(self.i.ready):
             m.d.sync += busy.eq(self.i.valid)
@@ -181,10 +180,3 @@ class Sequencer(wiring.Component):
             m.d.sync += self.address.eq(Mux(ends_row, 0, self.address + 1))
 
         return m
-
-
-def _any(bits: list[Value]) -> Value:
-    result = bits[0]
-    for bit in bits[1:]:
-        result = result | bit
-    return result

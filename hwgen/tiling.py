@@ -71,13 +71,23 @@ class Tiling:
         )  # fmt: skip
         need = stage.accumulator_bits(config.code_magnitude)
         _must(need <= config.acc_bits, "acc_bits", f"be at least {need} for it", config.acc_bits)
+        cls._check_coefficients(stage, config)
+        return tiling
+
+    @staticmethod
+    def _check_coefficients(stage: Stage, config: HardwareConfig) -> None:
+        words = [stage.coefficients, stage.offset]
         if stage.requantize is not None:
-            bits = config.requantize_bits
+            bits, views = config.requantize_bits, len(stage.requantize.row_scale)
             _must(
                 stage.requantize.bits == bits,
                 "requantized bits of the layer", f"be the circuit's {bits}", stage.requantize.bits,
             )  # fmt: skip
-        return tiling
+            _must(views == 1, "views of the next layer", "be 1 on this circuit", views)
+            words.append(stage.requantize.row_scale)
+        ends = [int(end) for word in words if word is not None for end in (word.min(), word.max())]
+        need = max((end if end >= 0 else ~end).bit_length() + 1 for end in ends)
+        _must(need <= config.coef_bits, "coef_bits", f"be at least {need} for it", config.coef_bits)
 
     @staticmethod
     def _check_codes(stage: Stage, config: HardwareConfig, chain_bits: int) -> None:
@@ -88,8 +98,11 @@ class Tiling:
             bits <= config.act_bits,
             "activation bits of the layer", f"be at most the circuit's {config.act_bits}", bits,
         )  # fmt: skip
-        fits = signed == config.act_signed or code_magnitude(bits, signed) <= config.code_range[1]
-        _must(fits, "act_signed", f"be {signed} for the layer", config.act_signed)
+        fits = not signed and code_magnitude(bits, signed) <= config.code_range[1]
+        _must(
+            signed == config.act_signed or fits,
+            "act_signed", f"be {signed} for the layer", config.act_signed,
+        )  # fmt: skip
         grouped = isinstance(codes, Activation) and codes.scale == "group"
         _must(not grouped, "activation scale of the layer", "be token or static here", "group")
 

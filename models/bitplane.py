@@ -16,7 +16,7 @@ ACCUMULATOR_BITS = 48
 """No accumulator of a stage may need more bits than these."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Path:
     """One stage, or a chain of two, and the scale that makes its integers real.
 
@@ -40,12 +40,14 @@ class Path:
         require(last.requantize is None, "last stage", "have no requantize", "one")
         if len(self.stages) == 2:
             self._check_chain()
-        experts = 1 if self.router is None else self.router.shape[0]
+        experts = 1
         if self.router is None:
             require_array(self.out_scale, "out scale", ("float32",), (last.out,), True)
         else:
-            shape = (experts, self.router.shape[-1])
-            require_array(self.router, "router", ("float32",), shape, False)
+            require(self.router.ndim == 2, "router", "have 2 dimensions", self.router.ndim)
+            experts = self.router.shape[0]
+            require_array(self.router, "router", ("float32",), self.router.shape, False)
+            require(experts > 0, "router", "have an expert", "none")
             require_array(self.out_scale, "out scale", ("float32",), (experts, last.out), False)
             require(first.views == 1, "views", "be 1 with a router", first.views)
         views = first.views * experts
@@ -82,7 +84,7 @@ class Path:
         return tuple(spec.magnitude for spec in codes if spec is not None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BitplaneLayer:
     """A linear layer as a sum of paths.
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.checks import require, require_array
-from models.integers import code_magnitude
+from models.integers import MOST_COLUMNS, code_magnitude
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Activation:
 
     ``scale`` is ``token`` (largest magnitude of the token), ``group`` (the same, times a power of
     two for each ``group`` columns) or ``static`` (``value``, fixed by calibration). One-bit codes
-    are unsigned: 1 where the input is positive, and the scale is the mean magnitude.
+    are unsigned: 1 where the input is positive, and the scale is the token's mean magnitude.
     """
 
     bits: int = 8
@@ -33,11 +33,13 @@ class Activation:
 
     def __post_init__(self) -> None:
         require(1 <= self.bits <= 16, "activation bits", "be from 1 to 16", self.bits)
-        require(self.bits > 1 or not self.signed, "1-bit activations", "be unsigned", "signed")
         require(
             self.scale in ("token", "group", "static"),
             "activation scale", "be token, group or static", self.scale,
         )  # fmt: skip
+        if self.bits == 1:
+            require(not self.signed, "1-bit activations", "be unsigned", "signed")
+            require(self.scale == "token", "1-bit activations", "have scale token", self.scale)
         grouped = self.scale == "group"
         require(
             (self.group > 0) == grouped,
@@ -48,12 +50,12 @@ class Activation:
             "activation exponents", "be from 1 to 15 for scale group, else 0", self.exponents,
         )  # fmt: skip
         require(
-            np.isfinite(self.value) and self.value > 0,
-            "activation value", "be positive and finite", self.value,
+            2.0**-64 <= self.value <= 2.0**64,
+            "activation value", "be from 2**-64 to 2**64", self.value,
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Transform:
     """An integer transform of each ``block`` of codes to ``samples`` codes of ``bits``.
 
@@ -82,7 +84,8 @@ class Transform:
     def __post_init__(self) -> None:
         kinds = ("hadamard", "repeat", "matrix")
         require(self.kind in kinds, "transform kind", "be hadamard, repeat or matrix", self.kind)
-        require(self.block > 0, "transform block", "be positive", self.block)
+        fits = 1 <= self.block <= MOST_COLUMNS
+        require(fits, "transform block", f"be from 1 to {MOST_COLUMNS}", self.block)
         require(self.samples > 0, "transform samples", "be positive", self.samples)
         require(2 <= self.bits <= 16, "transform bits", "be from 2 to 16", self.bits)
         require(0 <= self.shift <= 32, "transform shift", "be from 0 to 32", self.shift)
@@ -97,14 +100,17 @@ class Transform:
             "transform matrix", "be given for kind matrix and only then", self.kind,
         )  # fmt: skip
         if self.signs is not None:
+            only = self.kind == "hadamard"
+            require(only, "transform signs", "be given for kind hadamard only", self.kind)
             require_array(self.signs, "transform signs", ("int8",), (self.block,), False)
-            require(bool((np.abs(self.signs) == 1).all()), "transform signs", "be 1 or -1", "other")
+            others = sorted(set(self.signs.tolist()) - {1, -1})
+            require(not others, "transform signs", "be 1 or -1", others)
         if self.matrix is not None:
             shape = (self.samples, self.block)
             require_array(self.matrix, "transform matrix", ("int16",), shape, False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Requantize:
     """Between the stages of a chain: ``(acc * row_scale) / 2**shift`` to signed ``bits``.
 

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from models.codes import Activation, Transform
-from models.exact import digits, digits_product, requantize
+from models.exact import digits, digits_product, requantize, tensor
 from models.integers import code_range
 from models.stage import Stage
+
+SMALLEST_PEAK = 2.0**-64
+"""A token whose magnitudes are all below it counts as zero: its scale could leave float32."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Codes:
     scale: Tensor
 
     def weighted(self, group: int) -> Tensor:
-        """Values times their power of two; int32 unless all exponents are zero."""
+        """Values times their power of two; int32 with group scales."""
         if self.exponents is None:
             return self.values
         columns = self.values.shape[-1]
@@ -46,7 +49,7 @@ def encode(stage: Stage, x: Tensor, column_scale: Tensor | None) -> Codes:
     column_scale : float32, (views, inputs used) or (tokens, views, inputs used), or None
     """
     if stage.gather is not None:
-        x = x[:, torch.from_numpy(stage.gather).long()]
+        x = x[:, tensor(stage.gather).long()]
     views = x[:, None, :]
     if column_scale is not None:
         views = views * column_scale
@@ -61,33 +64,35 @@ def encode(stage: Stage, x: Tensor, column_scale: Tensor | None) -> Codes:
 def quantize(u: Tensor, spec: Activation) -> Codes:
     """Round real inputs to codes: ties to even, saturated, one scale per token for all views.
 
-    An all-zero token has codes 0 and scale 1.
+    Codes of a zero token are 0; see ``SMALLEST_PEAK``.
 
     Parameters
     ----------
     u : float32, (tokens, views, columns)
     """
     low, high = code_range(spec.bits, spec.signed)
-    magnitudes = u.abs().flatten(1)
-    largest = magnitudes.amax(dim=1)
+    magnitudes = u.abs()
+    largest = magnitudes.flatten(1).amax(dim=1)
     if not bool(torch.isfinite(largest).all()):
         raise ValueError("inputs must be finite, got a NaN or an infinity")
     if spec.bits == 1:
-        mean = magnitudes.double().mean(dim=1).float()
+        mean = magnitudes.double().flatten(1).mean(dim=1).float()
         return Codes((u > 0).to(torch.int8), None, torch.where(mean > 0, mean, 1.0))
+    if not spec.signed:
+        magnitudes = u.clamp(min=0)
+        largest = magnitudes.flatten(1).amax(dim=1)
     if spec.scale == "static":
-        peak = torch.full_like(largest, spec.value * high)
+        peak = torch.full_like(largest, spec.value)
+        inverse, scale = peak.reciprocal(), peak
     else:
-        peak = largest if spec.signed else u.clamp(min=0).flatten(1).amax(dim=1)
-        peak = torch.where(peak > 0, peak, float(high))
-    inverse = (high / peak)[:, None, None]
-    exponents, scale = None, peak / high
+        peak = torch.where(largest >= SMALLEST_PEAK, largest, float(high))
+        inverse = torch.full_like(peak, high) / peak  # high / peak would round twice
+        scale = peak / high
+    inverse, exponents = inverse[:, None, None], None
     if spec.scale == "group":
-        finer = _finer(u, peak, spec)
-        inverse = (
-            inverse
-            * torch.exp2(finer.float()).repeat_interleave(spec.group, dim=1)[:, None, : u.shape[-1]]
-        )
+        finer = _finer(magnitudes, peak, spec)
+        powers = (1 << finer).float().repeat_interleave(spec.group, dim=1)
+        inverse = inverse * powers[:, None, : u.shape[-1]]
         exponents = spec.exponents - finer
         scale = scale * 2.0**-spec.exponents
     values = (u * inverse).round_().clamp_(low, high)
@@ -95,10 +100,10 @@ def quantize(u: Tensor, spec: Activation) -> Codes:
     return Codes(values.to(dtype), exponents, scale)
 
 
-def _finer(u: Tensor, peak: Tensor, spec: Activation) -> Tensor:
+def _finer(magnitudes: Tensor, peak: Tensor, spec: Activation) -> Tensor:
     """Return how often each group's scale can be halved without clipping it; (tokens, groups)."""
-    missing = -u.shape[-1] % spec.group
-    padded = torch.nn.functional.pad(u, (0, missing)).abs().amax(dim=1)
+    missing = -magnitudes.shape[-1] % spec.group
+    padded = torch.nn.functional.pad(magnitudes.amax(dim=1), (0, missing))
     peaks = padded.unflatten(-1, (-1, spec.group)).amax(dim=-1)
     finer = torch.zeros(peaks.shape, dtype=torch.int32)
     for step in range(1, spec.exponents + 1):
@@ -122,18 +127,18 @@ def transform(values: Tensor, spec: Transform) -> Tensor:
     blocks = padded.reshape(-1, spec.block)
     if spec.kind == "repeat":
         where = torch.arange(spec.samples) * spec.block // spec.samples
-        result = blocks[:, where]
+        exact = blocks[:, where].to(torch.int32)
     else:
-        product = digits_product(digits(blocks), digits(transform_matrix(spec)))
-        result = requantize(product, spec.shift, spec.bits)
+        exact = digits_product(digits(blocks), digits(transform_matrix(spec)))
     dtype = torch.int8 if spec.bits <= 8 else torch.int32
-    return result.to(dtype).reshape(tokens, views, -1)
+    result = requantize(exact, spec.shift, spec.bits).to(dtype)
+    return result.reshape(tokens, views, spec.columns(inputs))
 
 
 def transform_matrix(spec: Transform) -> Tensor:
     """Integer matrix of a transform, int32, (samples, block)."""
-    if spec.kind == "matrix":
-        return torch.from_numpy(spec.matrix).to(torch.int32)
+    if spec.matrix is not None:
+        return tensor(spec.matrix).to(torch.int32)
     if spec.kind == "repeat":
         where = torch.arange(spec.samples) * spec.block // spec.samples
         return torch.nn.functional.one_hot(where, spec.block).to(torch.int32)
@@ -141,5 +146,5 @@ def transform_matrix(spec: Transform) -> Tensor:
     while len(matrix) < spec.block:
         matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
     if spec.signs is not None:
-        matrix = matrix * torch.from_numpy(spec.signs).to(torch.int32)
+        matrix = matrix * tensor(spec.signs).to(torch.int32)
     return matrix

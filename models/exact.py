@@ -2,10 +2,18 @@
 
 from functools import cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from models.integers import code_range
+from models.checks import require
+from models.integers import MOST_COLUMNS, code_range
+
+
+def tensor(array: NDArray) -> Tensor:
+    """Copy an array, even a read-only one, to a tensor of the same type."""
+    return torch.from_numpy(np.array(array, order="C"))
 
 
 def requantize(value: Tensor, shift: int, bits: int) -> Tensor:
@@ -31,15 +39,15 @@ def digits(value: Tensor) -> tuple[Tensor, ...]:
     while not parts or bool(rest.any()):
         low = rest.to(torch.int8)  # wraps to -128 .. 127
         parts.append(low)
-        rest = (rest - low) >> 8
+        rest = (rest >> 8) + (low < 0)  # (rest - low) / 256, without overflow
     return tuple(parts)
 
 
 def digits_product(x: tuple[Tensor, ...], w: tuple[Tensor, ...]) -> Tensor:
     """Multiply integer matrices, given by their :func:`digits`, exactly.
 
-    Each pair of digits is one int8 product with int32 sums, which cannot overflow below 131,072
-    columns; so the result does not depend on the order of summation.
+    Each pair of digits is one int8 product with int32 sums, which cannot overflow with at most
+    ``MOST_COLUMNS``; so the result does not depend on the order of summation.
 
     Parameters
     ----------
@@ -51,8 +59,7 @@ def digits_product(x: tuple[Tensor, ...], w: tuple[Tensor, ...]) -> Tensor:
     int64, (tokens, rows)
     """
     columns = x[0].shape[1]
-    if columns >= 1 << 17:
-        raise ValueError(f"columns must be fewer than {1 << 17} for exact sums, got {columns}")
+    require(columns <= MOST_COLUMNS, "columns", f"be at most {MOST_COLUMNS}", columns)
     total = None
     for place in reversed(range(len(x) + len(w) - 1)):
         step = 256

@@ -1,5 +1,8 @@
 """Integer formats: their ranges and widths."""
 
+MOST_COLUMNS = (1 << 17) - 1
+"""An int32 holds the sum of this many products of two int8."""
+
 
 def code_range(bits: int, signed: bool) -> tuple[int, int]:
     """Smallest and largest value of a two's complement or unsigned integer."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.bitplane import BitplaneLayer, Path
 from models.encode import Codes, encode, transform
-from models.exact import digits, digits_product, requantize
+from models.exact import digits, digits_product, requantize, tensor
 from models.planes import unpack
 from models.stage import Stage
 
@@ -37,8 +37,6 @@ def integer_weights(stage: Stage) -> Tensor:
 
 def _by_column(values: Tensor, stage: Stage) -> Tensor:
     """Repeat each group's value for its columns; (..., groups) to (..., columns)."""
-    if stage.groups == 1:
-        return values.repeat_interleave(stage.columns, dim=-1)
     return values.repeat_interleave(stage.group, dim=-1)[..., : stage.columns]
 
 
@@ -67,9 +65,9 @@ class ReadyStage:
         -------
         int64, (tokens, out)
         """
-        result = digits_product(digits(codes.reshape(len(codes), -1)), self._weights)
+        result = digits_product(digits(codes.flatten(1)), self._weights)
         if self.stage.bias is not None:
-            result = result + torch.from_numpy(self.stage.bias)
+            result = result + tensor(self.stage.bias)
         return result
 
 
@@ -87,7 +85,7 @@ def chain_codes(stage: Stage, accumulator: Tensor) -> Tensor:
     spec = stage.requantize
     if spec is None:
         raise ValueError("a stage before another must have a requantize, got none")
-    scaled = accumulator[:, None, :] * torch.from_numpy(spec.row_scale).long()
+    scaled = accumulator[:, None, :] * tensor(spec.row_scale).long()
     codes = requantize(scaled, spec.shift, spec.bits)
     return codes.to(torch.int8 if spec.bits <= 8 else torch.int32)
 
@@ -119,26 +117,26 @@ class Reference:
         total = torch.zeros(len(tokens), self.layer.out)
         for index, path in enumerate(self.layer.paths):
             experts = _experts(path, tokens)
-            out_scale = torch.from_numpy(path.out_scale)
+            out_scale = tensor(path.out_scale)
             if experts is not None:
-                out_scale = experts @ out_scale
+                out_scale = _mixed(experts, out_scale)
             codes = self.codes(index, tokens)
             accumulator = self.accumulate(index, codes)
             total += accumulator.float().mul_(out_scale).mul_(codes.scale[:, None])
         if self.layer.bias is not None:
-            total += torch.from_numpy(self.layer.bias)
+            total += tensor(self.layer.bias)
         if self.layer.post == "layernorm":
-            total = torch.nn.functional.layer_norm(total, total.shape[-1:], eps=LAYERNORM_EPSILON)
+            total = _layernorm(total)
         return total.reshape(*x.shape[:-1], self.layer.out)
 
     def codes(self, path: int, x: Tensor) -> Codes:
         """Quantize the inputs of a path's first stage; the last step before integers only."""
         tokens = self._tokens(x)
         stage = self.layer.paths[path].stages[0]
-        scale = None if stage.column_scale is None else torch.from_numpy(stage.column_scale)
+        scale = None if stage.column_scale is None else tensor(stage.column_scale)
         experts = _experts(self.layer.paths[path], tokens)
         if experts is not None and scale is not None:
-            scale = (experts @ scale)[:, None, :]
+            scale = _mixed(experts, scale)[:, None, :]
         return encode(stage, tokens, scale)
 
     def accumulate(self, path: int, codes: Codes) -> Tensor:
@@ -159,10 +157,10 @@ class Reference:
         return accumulator
 
     def _tokens(self, x: Tensor) -> Tensor:
-        if x.dtype != torch.float32 or x.shape[-1] != self.layer.inputs:
+        if x.dtype != torch.float32 or x.shape[-1:] != (self.layer.inputs,):
             raise ValueError(
                 f"input of {self.layer.name} must be float32 with {self.layer.inputs} columns, "
-                f"got {x.dtype} with {x.shape[-1]}"
+                f"got {str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"
             )
         return x.reshape(-1, self.layer.inputs)
 
@@ -176,4 +174,20 @@ def _experts(path: Path, x: Tensor) -> Tensor | None:
     """How much each expert's scales count; float32, (tokens, experts)."""
     if path.router is None:
         return None
-    return torch.softmax(x @ torch.from_numpy(path.router).t(), dim=-1)
+    logits = x.double() @ tensor(path.router).double().t()
+    return torch.softmax(logits, dim=-1).float()
+
+
+def _mixed(experts: Tensor, scales: Tensor) -> Tensor:
+    """Sum experts' scales (experts, n) as they count, in their order; float32, (tokens, n)."""
+    total = experts[:, :1] * scales[0]
+    for expert in range(1, len(scales)):
+        total = total + experts[:, expert : expert + 1] * scales[expert]
+    return total
+
+
+def _layernorm(y: Tensor) -> Tensor:
+    """Bring each token to mean 0 and variance 1, in float64."""
+    centered = y.double() - y.double().mean(dim=-1, keepdim=True)
+    variance = centered.square().mean(dim=-1, keepdim=True)
+    return (centered / (variance + LAYERNORM_EPSILON).sqrt()).float()

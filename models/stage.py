@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 from models import planes as packed_planes
 from models.checks import require, require_array
 from models.codes import Activation, Requantize, Transform
-from models.integers import signed_bits
+from models.integers import MOST_COLUMNS, signed_bits
+
+MOST_TERMS = 64
+"""Binary terms of a stage."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stage:
     """One multiplication by a matrix of binary planes.
 
@@ -69,6 +72,9 @@ class Stage:
         require(1 <= self.k <= 16, "planes", "number from 1 to 16", self.k)
         require(self.out > 0, "planes", "have at least one row", self.out)
         require(self.columns > 0, "columns", "be positive", self.columns)
+        require(1 <= self.views <= 16, "views", "be from 1 to 16", self.views)
+        wide = self.columns * self.views
+        require(wide <= MOST_COLUMNS, "columns of all views", f"be at most {MOST_COLUMNS}", wide)
         width = packed_planes.row_bytes(self.columns)
         require_array(self.planes, "planes", ("uint8",), (self.k, self.out, width), False)
         used = packed_planes.pack(np.ones(self.columns, np.bool_))
@@ -78,37 +84,36 @@ class Stage:
 
     def _check_coefficients(self) -> None:
         require(1 <= self.group <= self.columns, "group", f"be 1 to {self.columns}", self.group)
-        require(len(self.monomials) > 0, "monomials", "name at least one term", "none")
+        require(1 <= self.terms <= MOST_TERMS, "terms", f"number 1 to {MOST_TERMS}", self.terms)
         for mono in self.monomials:
             top = (1 << self.k) - 1
             require(1 <= mono <= top, "monomial", f"be 1 to {top} for {self.k} planes", mono)
         shape = (self.views, self.out, self.groups)
         if self.index is None:
             full = (*shape, self.terms)
-            require(
-                self.coefficients.shape[-1] == self.terms,
-                "coefficients", f"number {self.terms} a group", self.coefficients.shape[-1],
-            )  # fmt: skip
             require_array(self.coefficients, "coefficients", ("int16",), full, True)
+            have = self.coefficients.shape[-1]
+            require(have == self.terms, "coefficients", f"number {self.terms} a group", have)
         else:
             require(self.views == 1, "views", "be 1 with a coefficient table", self.views)
-            table = (self.coefficients.shape[0], self.terms)
+            entries = len(np.atleast_1d(self.coefficients))
+            table = (entries, self.terms)
             require_array(self.coefficients, "coefficient table", ("int16",), table, False)
             require_array(self.index, "coefficient index", ("uint8", "uint16"), shape[1:], True)
             last = int(self.index.max())
-            require(last < table[0], "coefficient index", f"be under {table[0]}", last)
+            require(last < entries, "coefficient index", f"be under {entries}", last)
         if self.offset is not None:
             require_array(self.offset, "offset", ("int16",), shape, True)
         if self.bias is not None:
             require_array(self.bias, "stage bias", ("int64",), (self.out,), False)
 
     def _check_codes(self) -> None:
-        require(1 <= self.views <= 16, "views", "be from 1 to 16", self.views)
         if self.gather is not None:
             require_array(self.gather, "gather", ("int32",), (self.gather.size,), False)
             require(self.gather.size > 0, "gather", "name at least one input", "none")
         if self.column_scale is not None:
-            require(self.column_scale.ndim == 2, "column scale", "have 2 dimensions", "others")
+            have = self.column_scale.ndim
+            require(have == 2, "column scale", "have 2 dimensions", have)
         if self.activation is not None and self.activation.scale == "group":
             require(self.transform is None, "transform", "be none with group scales", "one")
             have = self.activation.group
@@ -174,7 +179,7 @@ class Stage:
         exponents = self.activation.exponents if self.activation else 0
         total = (int(rows.max()) * magnitude) << exponents
         if self.bias is not None:
-            total += int(np.abs(self.bias).max())
+            total += max(int(self.bias.max()), -int(self.bias.min()))
         return signed_bits(total)
 
     def spread_coefficients(self) -> NDArray[np.int16]:

@@ -4,34 +4,26 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path as FilePath
-from typing import Any
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from models.bitplane import BitplaneLayer, Path
+from models.bitplane import BitplaneLayer
+from models.checks import require
 from models.cli import nearest
-from models.codes import Activation, Requantize, Transform
 from models.files import whole_file
-from models.stage import Stage
 
 HEADER = "planesmith"
 VERSION = 1
-PARTS = {
-    "paths": Path,
-    "stages": Stage,
-    "activation": Activation,
-    "transform": Transform,
-    "requantize": Requantize,
-}
-"""Fields that hold parts of a layer, and the class of each."""
 
 
-def save(path: FilePath, layers: Iterable[BitplaneLayer], info: dict[str, str]) -> None:
-    """Write layers to a file that appears whole or not at all.
+def save(path: Path, layers: Iterable[BitplaneLayer], info: dict[str, str]) -> None:
+    """Write layers to a file that appears whole or not at all; the same bytes for the same layers.
 
     Parameters
     ----------
@@ -43,22 +35,26 @@ def save(path: FilePath, layers: Iterable[BitplaneLayer], info: dict[str, str]) 
     ValueError
         Two layers have one name.
     OSError
-        The folder is missing or cannot be written.
+        The folder is missing or cannot be written, or the disk is full.
     """
     tensors: dict[str, NDArray] = {}
     described: dict[str, Any] = {}
     for layer in layers:
-        if layer.name in described:
-            raise ValueError(f"layer names must differ, got {layer.name} twice")
+        require(layer.name not in described, "layer names", "differ", f"{layer.name} twice")
         described[layer.name] = _describe(layer, layer.name, tensors)
     header = {"version": VERSION, "info": info, "order": list(described), "layers": described}
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"))
     with whole_file(path) as part:
-        save_file(tensors, part, metadata={HEADER: json.dumps(header, sort_keys=True)})
+        try:
+            save_file(tensors, part, metadata={HEADER: text})
+        except SafetensorError as error:
+            raise OSError(f"{path} must be writable, got: {error}") from error
 
 
 def _describe(value: Any, name: str, tensors: dict[str, NDArray]) -> Any:
     """Return the JSON of a part, and put its arrays into ``tensors`` under their dotted names."""
     if isinstance(value, np.ndarray):
+        require(name not in tensors, "tensor names", "differ", f"{name} twice")
         tensors[name] = np.ascontiguousarray(value)
         return {"tensor": name}
     if isinstance(value, tuple):
@@ -68,7 +64,43 @@ def _describe(value: Any, name: str, tensors: dict[str, NDArray]) -> Any:
             field.name: _describe(getattr(value, field.name), f"{name}.{field.name}", tensors)
             for field in fields(value)
         }
-    return value
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _restore(kind: Any, value: Any, name: str, tensors: Any) -> Any:
+    """Make the part of this kind that :func:`_describe` turned into JSON.
+
+    Raises
+    ------
+    ValueError, SafetensorError, TypeError
+        The JSON is not that of such a part, or a tensor is missing or of a foreign type.
+    """
+    if isinstance(kind, UnionType):
+        if value is None:
+            return None
+        kind = get_args(kind)[0]
+    if get_origin(kind) is np.ndarray:
+        fits = isinstance(value, dict) and list(value) == ["tensor"]
+        require(fits, name, "name a tensor", json.dumps(value))
+        return tensors.get_tensor(value["tensor"])
+    if get_origin(kind) is tuple:
+        require(isinstance(value, list), name, "be a list", json.dumps(value))
+        item_kind = get_args(kind)[0]
+        return tuple(
+            _restore(item_kind, item, f"{name}.{n}", tensors) for n, item in enumerate(value)
+        )
+    if is_dataclass(kind):
+        kinds = get_type_hints(kind)
+        require(isinstance(value, dict), name, "be an object", json.dumps(value))
+        require(value.keys() == kinds.keys(), name, f"have {', '.join(kinds)}", ", ".join(value))
+        parts = {
+            key: _restore(kinds[key], part, f"{name}.{key}", tensors) for key, part in value.items()
+        }
+        return kind(**parts)
+    kind = str if get_origin(kind) is Literal else kind
+    fits = type(value) is kind or (kind is float and type(value) is int)
+    require(fits, name, f"be {kind.__name__}", json.dumps(value))
+    return kind(value)
 
 
 @dataclass(frozen=True)
@@ -84,7 +116,7 @@ class BitplaneFile:
         Layers, in the order of the model.
     """
 
-    path: FilePath
+    path: Path
     info: dict[str, str]
     names: tuple[str, ...]
     _described: dict[str, Any]
@@ -107,27 +139,25 @@ class BitplaneFile:
         raise ValueError(f"{rule}; {nearest(name, self.names)}")
 
     def layer(self, name: str) -> BitplaneLayer:
-        """Read one layer, all its checks included."""
+        """Read the layer that :meth:`find` finds, and check it like a new one.
+
+        Raises
+        ------
+        ValueError
+            There is none, or the file was damaged.
+        """
+        name = self.find(name)
         try:
-            return BitplaneLayer(**self._parts(self._described[name]))
-        except (SafetensorError, TypeError, KeyError) as error:
-            raise ValueError(f"{self.path} must hold whole layers, got {error!r}") from error
-
-    def _parts(self, described: dict[str, Any]) -> dict[str, Any]:
-        return {key: self._part(key, value) for key, value in described.items()}
-
-    def _part(self, key: str, value: Any) -> Any:
-        if isinstance(value, dict):
-            if "tensor" in value:
-                return self._tensors.get_tensor(value["tensor"])
-            return PARTS[key](**self._parts(value))
-        if isinstance(value, list):
-            return tuple(self._part(key, item) for item in value)
-        return value
+            layer = _restore(BitplaneLayer, self._described[name], name, self._tensors)
+            require(layer.name == name, "its name", f"be {name}", layer.name)
+        except (ValueError, SafetensorError, TypeError, OverflowError) as error:
+            text = " ".join(str(error).split())
+            raise ValueError(f"{self.path} must hold a whole layer {name}, got: {text}") from error
+        return layer
 
 
 @contextmanager
-def open_layers(path: FilePath) -> Iterator[BitplaneFile]:
+def open_layers(path: Path) -> Iterator[BitplaneFile]:
     """Open a file of layers.
 
     Raises
@@ -137,21 +167,32 @@ def open_layers(path: FilePath) -> Iterator[BitplaneFile]:
     OSError
         There is no such file.
     """
+    if not path.is_file():
+        got = "a folder" if path.is_dir() else "none"
+        raise FileNotFoundError(f"{path} must be a bitplane file, got {got}")
     try:
-        with safe_open(path, framework="numpy") as tensors:
-            header = _header(path, tensors.metadata())
-            described = header["layers"]
-            yield BitplaneFile(path, header["info"], tuple(header["order"]), described, tensors)
+        opened = safe_open(path, framework="numpy")
     except SafetensorError as error:
-        raise ValueError(f"{path} must be a bitplane file, got {error}") from error
+        raise ValueError(f"{path} must be a bitplane file, got: {error}") from error
+    with opened as tensors:
+        header = _header(path, tensors.metadata() or {})
+        described = header["layers"]
+        yield BitplaneFile(path, header["info"], tuple(header["order"]), described, tensors)
 
 
-def _header(path: FilePath, metadata: dict[str, str] | None) -> dict[str, Any]:
-    if not metadata or HEADER not in metadata:
+def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    """Read and check the header, its layers apart."""
+    if HEADER not in metadata:
         raise ValueError(f"{path} must be a bitplane file, got safetensors of something else")
-    header = json.loads(metadata[HEADER])
-    if header["version"] != VERSION:
-        raise ValueError(
-            f"{path} must be of bitplane version {VERSION}, got version {header['version']}"
-        )
+    try:
+        header = json.loads(metadata[HEADER])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} must have a header in JSON, got: {error}") from error
+    version = header.get("version") if isinstance(header, dict) else None
+    require(version == VERSION, str(path), f"be of bitplane version {VERSION}", version)
+    kinds = {"version": int, "info": dict, "order": list, "layers": dict}
+    whole = {key: type(value) for key, value in header.items()} == kinds
+    if not whole or sorted(header["order"], key=str) != sorted(header["layers"]):
+        rule = "have a header with version, info, order and the layers of that order"
+        raise ValueError(f"{path} must {rule}, got {', '.join(header)}")
     return header

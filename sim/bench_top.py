@@ -85,27 +85,27 @@ def start(dut) -> np.random.Generator:
 @cocotb.test()
 @cocotb.parametrize(idle=[0.0, 0.5], stall=[0.0, 0.5])
 async def random_layers(dut, idle: float, stall: float) -> None:
-    """Layers of random shapes and formats, with idle sources and a stalling sink."""
+    """Run layers of random shapes and formats, with idle sources and a stalling sink."""
     rng = start(dut)
     await check(dut, [random_job(rng, CONFIG, tokens=2) for _ in range(6)], idle, stall)
 
 
 @cocotb.test()
 async def slow_sink(dut) -> None:
-    """A sink that takes one word in twenty cycles; nothing may be lost."""
+    """Lose nothing when the sink takes one word in twenty cycles."""
     rng = start(dut)
     await check(dut, [random_job(rng, CONFIG) for _ in range(4)], 0.0, 0.95)
 
 
 @cocotb.test()
 async def extremes_ties_and_odd_shapes(dut) -> None:
-    """Each case that goes wrong first, one after the other."""
+    """Run each case that goes wrong first, one after the other."""
     await check(dut, every_kind(start(dut), CONFIG))
 
 
 @cocotb.test()
 async def cycles_are_as_predicted(dut) -> None:
-    """One layer, and several back to back, take exactly the cycles of their tilings."""
+    """Take exactly the cycles of the tilings, for one layer and several back to back."""
     rng = start(dut)
     cases = every_kind(rng, CONFIG)
     for jobs in ([cases[0]], [cases[4]], cases[:6], [random_job(rng, CONFIG) for _ in range(4)]):
@@ -116,7 +116,7 @@ async def cycles_are_as_predicted(dut) -> None:
 
 @cocotb.test()
 async def reset_in_the_middle(dut) -> None:
-    """A reset at any time forgets everything."""
+    """Forget everything at a reset, whenever it comes."""
     rng = start(dut)
     for _ in range(3):
         await reset(dut)

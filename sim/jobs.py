@@ -62,13 +62,19 @@ class Job:
         """Words of the output stream."""
         return self.tiling(config).row_tiles * config.slots * len(self.codes)
 
-    def expected(self) -> NDArray[np.int64]:
-        """Return what the reference computes: (tokens, out)."""
+    def accumulators(self) -> NDArray[np.int64]:
+        """Return the reference's accumulators: (tokens, out)."""
         codes = torch.from_numpy(self.codes.astype(np.int32))[:, np.newaxis]
-        accumulators = ReadyStage(self.stage).accumulate(codes)
+        return ReadyStage(self.stage).accumulate(codes).numpy()
+
+    def expected(self) -> NDArray[np.int64]:
+        """Return what the circuit must put out, requantized or not: (tokens, out)."""
+        accumulators = self.accumulators()
         if self.stage.requantize is None:
-            return accumulators.numpy()
-        return chain_codes(self.stage, accumulators)[:, 0].numpy().astype(np.int64)
+            return accumulators
+        return (
+            chain_codes(self.stage, torch.from_numpy(accumulators))[:, 0].numpy().astype(np.int64)
+        )
 
 
 def stream_words(jobs: list[Job], config: HardwareConfig) -> dict[str, list[int]]:

@@ -14,6 +14,7 @@ from models.codes import Activation
 from models.formats.fit import SortedGroups, best_fit, combinations, nearest_bits, sort_groups
 from models.formats.spec import Format
 from models.formats.table import shared_table
+from models.formats.threads import one_thread
 from models.lower import from_table, real_matrix
 
 
@@ -25,8 +26,10 @@ class Sbvr(Format):
     weight, an index per row and group into a table of the matrix. The encoder is ours: the
     authors score candidate sets from a grid and append to the table what no entry serves well,
     first come first served; here groups are fitted by alternating least squares and the table
-    clusters them, which has a lower error with a table of any size. The authors' rotation of the
-    model and error feedback between groups need calibration and are no part of the format.
+    clusters them. With 256 entries that has a lower error (0.0095 against 0.0118 with k = 4 for
+    the first key projection of SmolLM2-135M; ours are the groups' own fits in both), with half
+    as many entries as groups the same. The authors' rotation of the model and error feedback
+    between groups need calibration and are no part of the format.
     """
 
     k: int = 4
@@ -39,6 +42,7 @@ class Sbvr(Format):
         require(self.group >= 1, "group", "be 1 or more", self.group)
         require(1 <= self.table <= 65536, "table", "be from 1 to 65536", self.table)
 
+    @one_thread()
     def quantize(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:

@@ -14,6 +14,7 @@ from models.checks import require
 from models.codes import Activation
 from models.formats.fit import SortedGroups, best_fit, combinations, nearest_bits, sort_groups
 from models.formats.spec import Format, require_group
+from models.formats.threads import one_thread
 from models.lower import from_real, real_matrix
 
 
@@ -34,6 +35,7 @@ class Signs(Format):
         require(1 <= self.k <= 8, "k", "be from 1 to 8", self.k)
         require_group(self.group, self.scale, Signs.group)
 
+    @one_thread()
     def quantize(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:

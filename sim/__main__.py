@@ -1,0 +1,133 @@
+"""Command line of the circuit at work: bench, layer, demo."""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from hwgen.flags import add_config_flags, config_from
+from models.cli import parse, run
+from models.store import open_layers
+
+PROGRAM = "python -m sim"
+EXAMPLE = """examples:
+  python -m sim bench
+  python -m sim layer build/demo/layers.safetensors --layer layers.3.mlp.down_proj
+  python -m sim demo --format ternary:scale=group,group=64"""
+BUILD = Path("build")
+
+
+def main() -> None:
+    """Parse the command line and do what it says."""
+    parser = ArgumentParser(
+        prog=PROGRAM,
+        description="Run layers on the generated circuit.",
+        epilog=EXAMPLE,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, does: Callable[[Namespace], None]) -> ArgumentParser:
+        sub = commands.add_parser(
+            name, help=text, description=text, epilog=EXAMPLE,
+            formatter_class=RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        sub.set_defaults(does=does)
+        return sub
+
+    sub = command("bench", "Run the RTL benches on the standard configurations.", bench)
+    sub.add_argument("--seed", type=int, default=1, help="seed of the random cases (default: 1)")
+    sub.add_argument("--waves", action="store_true", help="keep FST waves of every bench")
+
+    sub = command("layer", "Run one real layer of a file on the circuit.", layer)
+    sub.add_argument("file", type=Path, help="what python -m models quantize wrote")
+    sub.add_argument("--layer", required=True, help="its name, or the end of it")
+    sub.add_argument("--model", help="where its inputs come from (default: the file's own model)")
+    sub.add_argument("--prompt", help="text that the model reads (default: a short sentence)")
+    sub.add_argument("--waves", type=Path, metavar="FILE", help="write FST waves")
+    sub.add_argument("--picture", type=Path, metavar="FILE", help="write a PNG picture")
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    sub.add_argument("--k", type=int, metavar="N", help="weight planes (default: the layer's)")
+    add_config_flags(sub, skip=("k",))
+
+    sub = command("demo", "Quantize a model and verify a layer of each kind on RTL.", demo)
+    sub.add_argument("--model", default="smollm2", help="as for models quantize (default: smollm2)")
+    sub.add_argument("--format", default="signs:k=2,group=64", help="(default: %(default)s)")
+    sub.add_argument("--prompt", help="text that the model reads (default: a short sentence)")
+    sub.add_argument("-o", dest="folder", type=Path, default=BUILD / "demo",
+                     help="folder of all results (default: %(default)s)")  # fmt: skip
+    add_config_flags(sub, skip=("k",))
+
+    arguments = parse(parser)
+    arguments.does(arguments)
+
+
+def bench(arguments: Namespace) -> None:
+    """Run all benches; stop at the first that fails."""
+    from sim.rtl import name, run_bench
+    from sim.standard import STANDARD
+
+    total = 0
+    for config in STANDARD:
+        print(f"{name(config)}: ", end="", flush=True)
+        ran = run_bench(
+            "sim.bench_top", config, BUILD / "sim", seed=arguments.seed, waves=arguments.waves
+        )
+        total += ran
+        print(f"{ran} tests passed")
+    print(f"{total} passed, 0 failed")
+
+
+def layer(arguments: Namespace) -> None:
+    """Run a layer, print its line, and fail unless all is equal."""
+    with open_layers(arguments.file) as file:
+        found = file.layer(file.find(arguments.layer))
+        source = arguments.model or file.info["model"]
+    planes = found.paths[0].stages[0].k if arguments.k is None else arguments.k
+    config = config_from(arguments, planes)
+    from sim.engine import Engine
+    from sim.layer import check_config, run_layer
+
+    check_config(found, config)
+    from models.llm import load
+    from sim.real import PROMPT, errors_of, inputs_of
+    from sim.report import as_json, picture, table
+
+    llm = load(source)
+    x = inputs_of(llm, [found.name], arguments.prompt or PROMPT)[found.name]
+    engine = Engine(config, waves=arguments.waves)
+    with tqdm(desc="on the RTL", unit=" words", leave=False) as bar:
+        done = run_layer(found, x, engine, progress=lambda words: bar.update(words - bar.n))
+    engine.close()
+    result = (done, errors_of(llm, found, x, done))
+    print(json.dumps(as_json(result), indent=2) if arguments.json else table([result]))
+    if arguments.picture:
+        picture([result], config, found.name, arguments.picture)
+    if not done.verified:
+        sys.exit(1)
+
+
+def demo(arguments: Namespace) -> None:
+    """Run the demo, print its table, draw its picture, and fail unless all is equal."""
+    config = config_from(arguments, 1)
+    from sim.demo import run_demo
+    from sim.real import PROMPT
+    from sim.report import picture, table
+
+    prompt = arguments.prompt or PROMPT
+    results, config = run_demo(arguments.model, arguments.format, prompt, config, arguments.folder)
+    drawn = arguments.folder / "layers.png"
+    picture(results, config, f"{arguments.model}, {arguments.format}", drawn)
+    print(table(results))
+    verified = sum(done.verified for done, _ in results)
+    print(f"{verified} of {len(results)} layers verified: all integers and cycles as predicted")
+    print(f"quantized model, Verilog and picture: {arguments.folder}")
+    if verified < len(results):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run(PROGRAM, main)

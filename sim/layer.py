@@ -1,0 +1,129 @@
+"""Real layers on the circuit: every integer against the reference, cycles against the tiling."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hwgen.config import HardwareConfig
+from models.bitplane import BitplaneLayer, Path
+from models.encode import transform
+from models.reference import Reference, chain_codes
+from sim.engine import Engine
+from sim.jobs import Job
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """What a layer did on the circuit.
+
+    Attributes
+    ----------
+    name : str
+    out, inputs, tokens : int
+    bits_per_weight : float
+    integers, equal : int
+        Output integers of all stages, and how many equal the reference's.
+    predicted, measured : int
+        Cycles.
+    utilization : float
+        Share of the array's bit operations, in the measured cycles, that the layer needed.
+    output : float32, (tokens, out)
+        The reference's real output; the circuit's, where all integers are equal.
+    """
+
+    name: str
+    out: int
+    inputs: int
+    tokens: int
+    bits_per_weight: float
+    integers: int
+    equal: int
+    predicted: int
+    measured: int
+    utilization: float
+    output: NDArray[np.float32]
+
+    @property
+    def verified(self) -> bool:
+        """Whether every integer and the number of cycles are as they must be."""
+        return self.equal == self.integers and self.predicted == self.measured
+
+
+def jobs_of(layer: BitplaneLayer, x: Tensor) -> list[Job]:
+    """Return a job for each stage of each path, with the integers that really reach it.
+
+    Parameters
+    ----------
+    x : float32, (tokens, inputs)
+    """
+    reference = Reference(layer)
+    jobs = []
+    for index, path in enumerate(layer.paths):
+        codes = reference.codes(index, x)
+        if codes.exponents is not None or codes.values.shape[1] != 1:
+            raise ValueError(
+                f"layer {layer.name} must have token or static activation scales and one view "
+                "to run on this circuit, got others"
+            )
+        jobs += _chain(path, codes.values)
+    return jobs
+
+
+def _chain(path: Path, codes: Tensor) -> list[Job]:
+    """Follow integers, (tokens, 1, columns), through the stages of a path."""
+    jobs = [Job(path.stages[0], codes[:, 0].numpy())]
+    for before, stage in pairwise(path.stages):
+        accumulators = torch.from_numpy(jobs[-1].accumulators())
+        codes = chain_codes(before, accumulators)
+        bits = before.requantize.bits if before.requantize else 16
+        if stage.transform is not None:
+            codes = transform(codes, stage.transform)
+        jobs.append(Job(stage, codes[:, 0].numpy(), bits))
+    return jobs
+
+
+def check_config(layer: BitplaneLayer, config: HardwareConfig) -> None:
+    """Raise ``ValueError`` unless the circuit can run every stage of the layer."""
+    for path in layer.paths:
+        for stage in path.stages:
+            Job(stage, np.zeros((1, stage.columns), np.int64)).tiling(config)
+
+
+def run_layer(
+    layer: BitplaneLayer,
+    x: Tensor,
+    engine: Engine,
+    progress: Callable[[int], object] = lambda words: None,
+) -> LayerRun:
+    """Run a layer on the circuit and compare every integer with the reference.
+
+    Parameters
+    ----------
+    x : float32, (tokens, inputs)
+    progress : callable
+        Told the number of output words so far.
+    """
+    config = engine.config
+    jobs = jobs_of(layer, x)
+    outcome = engine.run(jobs, progress=progress)
+    wanted = [job.expected() for job in jobs]
+    equal = sum(int((got == want).sum()) for got, want in zip(outcome.results, wanted, strict=True))
+    useful = sum(job.codes.size * job.stage.out * job.stage.terms * config.act_bits for job in jobs)
+    return LayerRun(
+        name=layer.name,
+        out=layer.out,
+        inputs=layer.inputs,
+        tokens=len(x),
+        bits_per_weight=layer.bits_per_weight,
+        integers=sum(want.size for want in wanted),
+        equal=equal,
+        predicted=sum(job.steps(config) for job in jobs) + config.latency,
+        measured=outcome.cycles,
+        utilization=useful / (outcome.cycles * config.pe * config.lanes),
+        output=Reference(layer)(x).numpy(),
+    )

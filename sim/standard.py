@@ -1,0 +1,18 @@
+"""Configurations that every change is checked on."""
+
+from hwgen.config import HardwareConfig
+
+SMALL = (
+    HardwareConfig(k=2, pe=4, lanes=8, columns=64),
+    HardwareConfig(k=3, pe=7, lanes=24, act_bits=5, terms=7, columns=144),
+    HardwareConfig(k=1, pe=3, lanes=5, act_bits=1, act_signed=False, columns=40),
+)
+"""Few processing elements, odd sizes: built in seconds, so the tests run them too."""
+
+STANDARD = (
+    *SMALL,
+    HardwareConfig(k=2, pe=5, lanes=1, act_bits=2, columns=16, requantize_bits=0),
+    HardwareConfig(k=4, pe=16, lanes=16, act_bits=4, columns=128, requantize_bits=12),
+    HardwareConfig(),
+)
+"""What ``make sim`` runs; the last one is the default of the generator."""
