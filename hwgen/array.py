@@ -4,6 +4,7 @@ from amaranth import Const, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
+from hwgen.choose import choose
 from hwgen.config import HardwareConfig
 from hwgen.layouts import weight_layout
 from hwgen.pe import PopcountPE
@@ -94,6 +95,10 @@ class PEArray(wiring.Component):
             ]
 
         m.d.comb += term_load.eq(fetched_valid & fetched.first)
+        planes = [
+            self.planes[start : start + config.lanes]
+            for start in range(0, config.act_bits * config.lanes, config.lanes)
+        ]
         m.d.comb += self.ends.eq(counted_valid & counted.last)
         m.d.comb += self.ended.eq(counted)
         m.d.sync += [
@@ -105,6 +110,6 @@ class PEArray(wiring.Component):
             counted.eq(selected),
         ]
         with m.If(fetched_valid):
-            m.d.sync += bits.eq(self.planes.word_select(fetched.bit, config.lanes))
+            m.d.sync += bits.eq(choose(fetched.bit, planes))
 
         return m

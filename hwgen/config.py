@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import TypeVar
 
-from models.integers import code_magnitude, code_range, signed_bits
+from models.integers import code_magnitude, code_range
 
 T = TypeVar("T")
 
@@ -12,6 +12,11 @@ T = TypeVar("T")
 def parameter(default: T, text: str) -> T:
     """Declare a parameter with its default and its help text."""
     return field(default=default, metadata={"help": text})
+
+
+def signed_width(low: int, high: int) -> int:
+    """Bits of a two's complement number from ``low`` to ``high``."""
+    return 1 + max((end if end >= 0 else ~end).bit_length() for end in (low, high))
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,15 @@ class HardwareConfig:
     @property
     def dot_bits(self) -> int:
         """Signed width of the sum of one word's activations."""
-        return signed_bits(self.lanes * self.code_magnitude)
+        low, high = self.code_range
+        return signed_width(self.lanes * low, self.lanes * high)
 
     @property
     def sum_bits(self) -> int:
         """Signed width of the sum of a group's activations."""
-        return signed_bits(self.buffer_words * self.lanes * self.code_magnitude)
+        low, high = self.code_range
+        most = self.buffer_words * self.lanes
+        return signed_width(most * low, most * high)
 
     @property
     def output_bundles(self) -> int:

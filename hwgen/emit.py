@@ -62,7 +62,8 @@ proc
 opt_merge
 opt_clean
 opt_dff
-opt_clean
+opt_expr -mux_undef
+opt_clean -purge
 delete t:$meminit_v2
 memory_collect
 attrmap -remove init

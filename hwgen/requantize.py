@@ -11,8 +11,8 @@ from models.integers import code_range
 class Requantizer(wiring.Component):
     """Divide by ``2**shift``, halves towards plus infinity, and saturate.
 
-    Also passes accumulators on as they are; without ``requantize_bits`` it only does that. Takes one
-    a cycle; its result follows two later.
+    Also passes accumulators on as they are; without ``requantize_bits``, nothing else. Takes one a
+    cycle; its result follows two later.
 
     Members
     -------

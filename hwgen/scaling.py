@@ -4,6 +4,7 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
+from hwgen.choose import choose
 from hwgen.config import HardwareConfig
 from hwgen.layouts import output_layout, parameter_layout, width_of
 from hwgen.placed import Placed
@@ -124,12 +125,8 @@ class Scaling(wiring.Component):
 
         for number in range(config.scalers):
             row_value = Signal(signed(config.dot_bits), name=f"value_{number}", reset_less=True)
-            with m.Switch(drain.slot):
-                for slot in range(config.slots):
-                    row = slot * config.scalers + number
-                    if row < config.pe:
-                        with m.Case(slot):
-                            m.d.sync += row_value.eq(self.sums[row])
+            rows = range(number, config.pe, config.scalers)
+            m.d.sync += row_value.eq(choose(drain.slot, [self.sums[row] for row in rows]))
 
             scaler = Placed(Scaler.ports(config), "scaler", f"scaler_{number}")
             requantizer = Placed(Requantizer.ports(config), "requantizer", f"requantizer_{number}")

@@ -7,7 +7,7 @@ product; the order of the loops is written nowhere else.
 from dataclasses import dataclass
 from math import ceil
 
-from hwgen.config import HardwareConfig
+from hwgen.config import HardwareConfig, signed_width
 from models.codes import Activation
 from models.integers import code_magnitude
 from models.stage import Stage
@@ -70,7 +70,8 @@ class Tiling:
             "inputs of the layer", f"{rule} {words} words", f"{tiling.row_words} words",
         )  # fmt: skip
         need = stage.accumulator_bits(config.code_magnitude)
-        _must(need <= config.acc_bits, "acc_bits", f"be at least {need} for it", config.acc_bits)
+        rule = f"be at least {need} for the layer"
+        _must(need <= config.acc_bits, "acc_bits", rule, config.acc_bits)
         cls._check_coefficients(stage, config)
         return tiling
 
@@ -85,9 +86,9 @@ class Tiling:
             )  # fmt: skip
             _must(views == 1, "views of the next layer", "be 1 on this circuit", views)
             words.append(stage.requantize.row_scale)
-        ends = [int(end) for word in words if word is not None for end in (word.min(), word.max())]
-        need = max((end if end >= 0 else ~end).bit_length() + 1 for end in ends)
-        _must(need <= config.coef_bits, "coef_bits", f"be at least {need} for it", config.coef_bits)
+        need = max(signed_width(int(w.min()), int(w.max())) for w in words if w is not None)
+        rule = f"be at least {need} for the layer"
+        _must(need <= config.coef_bits, "coef_bits", rule, config.coef_bits)
 
     @staticmethod
     def _check_codes(stage: Stage, config: HardwareConfig, chain_bits: int) -> None:

@@ -12,7 +12,7 @@ def row_bytes(columns: int) -> int:
     return -(-columns // (8 * WORD_BYTES)) * WORD_BYTES
 
 
-def pack(bits: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def pack(bits: NDArray[np.bool_] | NDArray[np.integer]) -> NDArray[np.uint8]:
     """Pack bits along the last axis, least significant bit first.
 
     Read as little-endian 32-bit words, element ``j`` is bit ``j % 32`` of word ``j // 32``.

@@ -89,10 +89,12 @@ def _restore(kind: Any, value: Any, name: str, tensors: Any) -> Any:
         return tuple(
             _restore(item_kind, item, f"{name}.{n}", tensors) for n, item in enumerate(value)
         )
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         kinds = get_type_hints(kind)
         require(isinstance(value, dict), name, "be an object", json.dumps(value))
-        require(value.keys() == kinds.keys(), name, f"have {', '.join(kinds)}", ", ".join(value))
+        odd = [f"no {key}" for key in kinds if key not in value]
+        odd += [f"a foreign {key}" for key in value if key not in kinds]
+        require(not odd, name, f"have the fields of a {kind.__name__}", ", ".join(odd))
         parts = {
             key: _restore(kinds[key], part, f"{name}.{key}", tensors) for key, part in value.items()
         }

@@ -95,15 +95,14 @@ class Engine:
         while len(sink.words) < wanted:
             for name, source in sources.items():
                 word = source.offer()
-                if word is not shown[name]:
-                    dut[f"i_{name}__valid"] = word is not None
-                    dut[f"i_{name}__payload"] = word or 0
-                    shown[name] = word
+                dut[f"i_{name}__valid"] = word is not None
+                if word is not None and word is not shown[name]:
+                    dut[f"i_{name}__payload"] = shown[name] = word
             dut["o__ready"] = sink.ready()
             dut.eval()
             for name, source in sources.items():
                 if source.end_cycle(bool(dut[f"i_{name}__ready"])):
-                    shown[name], latest = None, cycle
+                    latest = cycle
                     first = cycle if first is None and name == "activations" else first
             if sink.end_cycle(dut["o__payload"] if dut["o__valid"] else None):
                 progress(len(sink.words))

@@ -90,7 +90,7 @@ def picture(results: Sequence[Result], config: HardwareConfig, title: str, path:
     cycles.set_yticks(list(places), names)
     cycles.invert_yaxis()
     cycles.set_xlabel(f"cycles for {results[0][0].tokens} tokens")
-    cycles.legend(loc="lower right", fontsize="small")
+    cycles.legend(loc="upper right", fontsize="small")
     busy.barh(list(places), [100 * run.utilization for run, _ in results], 0.6, color="tab:green")
     busy.set_xlim(0, 100)
     busy.set_xlabel("utilization, %")

@@ -16,6 +16,10 @@ from sim import tools
 VARIABLE = "PLANESMITH_CONFIG"
 """Environment variable that tells a bench its configuration."""
 
+QUICK_BUILD = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+"""Benches run some ten thousand cycles: compiling is what takes time (optimized, 54 s instead of
+15 for the smallest configuration, and 76 instead of 25 for the default one)."""
+
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 
 
@@ -58,6 +62,9 @@ def run_bench(
     if not source.exists() or source.read_text() != text:
         source.write_text(text)
     environment = tools.build_environment() | {VARIABLE: json.dumps(asdict(config))}
+    environment["MAKEFLAGS"] += f" {QUICK_BUILD}"
+    results = build / "results.xml"
+    results.unlink(missing_ok=True)
     before = dict(os.environ)
     os.environ.update(environment)
     try:
@@ -71,20 +78,22 @@ def run_bench(
             timescale=("1ns", "1ps"),
             log_file=build / "build.log",
         )
-        found = runner.test(
+        runner.test(
             hdl_toplevel="top",
             test_module=bench,
             build_dir=build,
             test_dir=build,
             seed=seed,
             waves=waves,
-            results_xml="results.xml",
+            results_xml=str(results),
             log_file=build / "test.log",
         )
+    except SystemExit:
+        pass  # cocotb's way to tell of failures, and of benches without a test: counted below
     finally:
         os.environ.clear()
         os.environ.update(before)
-    ran, failed = get_results(found)
+    ran, failed = get_results(results) if results.exists() else (0, 0)
     if failed or not ran:
         raise RuntimeError(
             f"{bench} on {name(config)}: {failed} of {ran} tests failed with seed {seed}; "

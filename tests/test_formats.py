@@ -1,6 +1,7 @@
 """Every format: exact where it is defined by a formula, and as near as it should be elsewhere."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import fields
 
 import numpy as np
@@ -11,11 +12,18 @@ from numpy.typing import NDArray
 from models.bitplane import BitplaneLayer
 from models.codes import Activation
 from models.formats import FORMATS, describe, parse, quantize
-from models.formats.fit import combinations, nearest_bits, refine, sort_groups
+from models.formats.fit import (
+    combinations,
+    nearest_bits,
+    normal_equations,
+    refine,
+    sort_groups,
+)
 from models.formats.groups import row_parts
 from models.formats.integer import Integer
 from models.formats.sbvr import Sbvr
 from models.formats.signs import starts
+from models.formats.threads import one_thread
 from models.lower import dense, relative_error
 from models.planes import unpack
 from models.reference import run
@@ -34,6 +42,13 @@ SPECS = [
     "int:bits=8,group=7,range=symmetric",
     "int:bits=2,scale=row,range=symmetric",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _few_threads() -> Iterator[None]:
+    """Small operations on waiting threads are slow on a busy machine."""
+    with one_thread():
+        yield
 
 
 def weights(rows: int, columns: int, seed: int = 0) -> NDArray[np.float32]:
@@ -100,11 +115,13 @@ def test_zeros_stay_zeros(spec: str) -> None:
         assert not got[3, 5:10].any()
 
 
-@pytest.mark.parametrize("spec", [spec for spec in SPECS if "group" not in spec])
-def test_a_single_weight(spec: str) -> None:
-    for value in (0.7, -0.7):
-        layer = layer_of(spec, np.full((1, 1), value, np.float32))
-        assert dense(layer)[0, 0] == pytest.approx(value, rel=1e-4)  # int16 coefficients
+@pytest.mark.parametrize("kind", ["sbvr:k=1", "signs:k=2", "ternary:scale=group", "int:bits=2"])
+@pytest.mark.parametrize("value", [0.7, -0.7])
+def test_equal_weights_are_exact(kind: str, value: float) -> None:
+    weight = np.full((2, 7), value, np.float32)
+    for group in (1, 3, 7):  # 3 leaves a last group of one column
+        got = dense(layer_of(f"{kind},group={group}", weight))
+        assert np.abs(got - value).max() < 1e-4  # int16 coefficients
 
 
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if "ternary" not in spec])
@@ -245,6 +262,24 @@ def test_error_of_a_fit_is_that_of_its_planes(zero: float) -> None:
             assert float(errors[3 * n + group]) == pytest.approx(float(lost), rel=1e-6)
 
 
+def test_the_lower_of_two_nearest_levels_is_taken() -> None:
+    weight, one = torch.tensor([[0.5, 0.5, 0.6]]), torch.ones(1, 1, dtype=torch.float64)
+    (groups,) = sort_groups(weight, 3, levels=2)
+    combos = combinations(1, 0.0)
+    assert normal_equations(groups, combos, one).gram.tolist() == [[[1.0]]]
+    assert nearest_bits(weight, 3, combos, one).tolist() == [[[False, False, True]]]
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_no_group_is_worse_than_greedy_signs(k: int) -> None:
+    weight = np.random.default_rng(6).standard_t(3, (60, 32)).astype(np.float32)
+    lost = (dense(layer_of(f"signs:k={k},group=32", weight)) - weight) ** 2
+    rest = weight.astype(np.float64)
+    for _ in range(k):
+        rest -= np.sign(rest) * np.abs(rest).mean(axis=1, keepdims=True)
+    assert (lost.sum(1) <= (rest**2).sum(1) * 1.0001).all()  # int16 coefficients
+
+
 @pytest.mark.parametrize("spec", ["signs:k=2,group=16", "signs:k=3,scale=row"])
 def test_scales_are_least_squares_of_the_real_columns(spec: str) -> None:
     weight = weights(4, 43)  # the last group has 11 columns
@@ -265,6 +300,17 @@ def test_sums_of_levels_are_found_exactly() -> None:
     weight = np.einsum("kij,ki->ij", bits, np.outer([0.25, 0.5, -1.0], np.ones(6)))
     layer = layer_of("sbvr:k=3,group=32,table=4", weight.astype(np.float32))
     assert np.abs(dense(layer) - weight).max() < 1e-3  # int16 coefficients
+
+
+def test_entry_is_least_squares_of_all_its_groups() -> None:
+    rng = np.random.default_rng(7)
+    bits = rng.integers(0, 2, (2, 6, 60))
+    weight = np.tensordot([1.0, -2.5], bits, 1) + 0.1 * rng.standard_normal((6, 60))
+    layer = layer_of("sbvr:k=2,group=8,table=1", weight.astype(np.float32))
+    planes = planes_of(layer).reshape(2, -1)
+    want = np.linalg.lstsq(planes.T, weight.ravel(), rcond=None)[0]
+    got = layer.paths[0].stages[0].coefficients[0] * layer.paths[0].out_scale
+    assert np.abs(got - want).max() < 1e-4  # int16 coefficients
 
 
 @pytest.mark.parametrize(("table", "dtype"), [(1, "uint8"), (256, "uint8"), (300, "uint16")])
@@ -300,6 +346,14 @@ def test_long_matrices_are_cut_into_parts(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr("models.formats.groups.PART", 1000)
         assert len(list(row_parts(30, 5 * 16))) == 3
         assert np.array_equal(dense(layer_of(spec, weight)), whole)
+
+
+def test_threads_are_given_back_after_an_error() -> None:
+    with one_thread():
+        torch.set_num_threads(2)
+        with pytest.raises(ValueError, match="finite"):
+            layer_of("signs", np.full((1, 128), np.nan, np.float32))
+        assert torch.get_num_threads() == 2
 
 
 # --- names, options and errors ---

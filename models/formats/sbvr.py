@@ -63,8 +63,8 @@ def starts(groups: SortedGroups, k: int) -> Iterator[Tensor]:
     Powers of two, those of the zero point's bits negative, contain uniform rounding with an
     integer zero point. Powers of a negative number, as the authors use, crowd levels around zero.
     """
-    known = torch.where(groups.values.isinf(), groups.values[:, :1], groups.values)
-    low, high = known[:, 0].double(), known.amax(1).double()
+    known = torch.where(groups.values.isinf(), 0.0, groups.values)
+    low, high = known.amin(1).clamp(max=0).double(), known.amax(1).clamp(min=0).double()
     plane = torch.arange(k)
     for part in (1.0, 0.85, 0.7, 0.55):
         step = part * (high - low) / (2**k - 1)

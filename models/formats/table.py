@@ -14,6 +14,7 @@ from models.formats.groups import PART
 
 SEEDING_ROUNDS = 8
 CLUSTER_STEPS = 10
+"""With the planes of the groups' own fits: cheap, and 1 % less error at k = 4."""
 REFINE_STEPS = 6
 CANDIDATES = 8
 """Entries whose planes are tried for a group: those best for the planes it has."""

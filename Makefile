@@ -1,0 +1,44 @@
+# Planesmith: every command sets up what it needs.
+PYTHON ?= python3.11
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.PHONY: help demo test sim rtl golden lint check bench clean
+help:  ## print this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+$(READY): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) must be on PATH; give another with: make PYTHON=python3"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(READY)  ## quantize a real model and verify its layers on generated RTL
+	$(RUN) -m sim demo
+
+test: $(READY)  ## run the tests
+	$(RUN) -m pytest -q
+
+sim: $(READY)  ## run the RTL benches on the standard configurations
+	$(RUN) -m sim bench
+
+rtl: $(READY)  ## write the Verilog of the default configuration to build/rtl
+	mkdir -p build
+	$(RUN) -m hwgen -o build/rtl
+
+golden: $(READY)  ## write the committed Verilog again
+	$(RUN) -m hwgen --k 2 --pe 4 --lanes 8 --columns 64 -o rtl/k2_pe4
+
+lint: $(READY)  ## lint, format and types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m basedpyright
+
+check: lint test sim  ## everything that must hold
+
+bench: $(READY)  ## time the exact reference against float layers
+	$(RUN) -m models bench
+
+clean:  ## remove builds, keep the environment
+	rm -rf build

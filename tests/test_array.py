@@ -1,0 +1,98 @@
+"""Array: the sums of random steps against plain ones, at the cycles that the docstring names."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from amaranth.sim import SimulatorContext
+from inlined import inline
+from streams import simulate
+
+from hwgen.array import PEArray
+from hwgen.config import HardwareConfig
+
+
+@dataclass
+class Word:
+    """A weight word with its activations and one of its terms.
+
+    Attributes
+    ----------
+    weights : {0, 1}, (pe, k, lanes)
+    x : integers, (lanes,)
+    mask : int
+    """
+
+    weights: np.ndarray
+    x: np.ndarray
+    mask: int
+
+    def sums(self) -> list[int]:
+        chosen = [plane for plane in range(self.weights.shape[1]) if self.mask >> plane & 1]
+        return (self.weights[:, chosen].min(axis=1) @ self.x).tolist()
+
+
+def random_words(rng: np.random.Generator, config: HardwareConfig, count: int) -> list[Word]:
+    low, high = config.code_range
+    return [
+        Word(
+            rng.integers(0, 2, (config.pe, config.k, config.lanes)),
+            rng.integers(low, high + 1, config.lanes),
+            int(rng.integers(1, 1 << config.k)),
+        )
+        for _ in range(count)
+    ]
+
+
+def bits_of(values: np.ndarray) -> int:
+    """Return bits, the first the least significant, as an integer."""
+    return int("".join(map(str, values.reshape(-1)[::-1])), 2)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.4])
+@pytest.mark.parametrize(
+    ("pe", "lanes", "k", "act_bits"), [(1, 1, 1, 1), (3, 5, 2, 2), (2, 8, 3, 5), (4, 3, 1, 8)]
+)
+def test_sums(
+    monkeypatch: pytest.MonkeyPatch, pe: int, lanes: int, k: int, act_bits: int, gap: float
+) -> None:
+    """Sums follow four cycles after the last step, announced one before, for ``act_bits``."""
+    config = HardwareConfig(
+        k=k, pe=pe, lanes=lanes, act_bits=act_bits, act_signed=act_bits > 1, columns=lanes
+    )
+    inline(monkeypatch, config)
+    rng = np.random.default_rng(pe)
+    words = random_words(rng, config, 12)
+    issued: dict[int, tuple[Word, int]] = {}
+    cycle = 0
+    for word in words:
+        for bit in reversed(range(act_bits)):
+            while rng.random() < gap:
+                cycle += 1
+            issued[cycle] = word, bit
+            cycle += 1
+    ends = {at: word for at, (word, bit) in issued.items() if bit == 0}
+    dut = PEArray(config)
+
+    async def bench(ctx: SimulatorContext) -> None:
+        for now in range(cycle + 4):
+            ctx.set(dut.valid, now in issued)
+            if now in issued:
+                word, bit = issued[now]
+                step = {"bit": bit, "first": bit == act_bits - 1, "last": bit == 0}
+                ctx.set(dut.step, step | {"mask": word.mask, "shift": now % 64})
+            if now - 1 in issued:
+                word, _ = issued[now - 1]
+                ctx.set(dut.weights.as_value(), bits_of(word.weights))
+                planes = word.x >> np.arange(act_bits)[:, np.newaxis] & 1
+                ctx.set(dut.planes, bits_of(planes))
+            assert ctx.get(dut.ends) == (now - 3 in ends), f"cycle {now}"
+            if now - 3 in ends:
+                assert ctx.get(dut.ended.shift) == (now - 3) % 64
+            latest = next((at for at in range(now - 4, now - 4 - act_bits, -1) if at in ends), None)
+            if latest is not None:
+                assert list(ctx.get(dut.sums)) == ends[latest].sums(), f"cycle {now}"
+                assert ctx.get(dut.x_sum) == ends[latest].x.sum(), f"cycle {now}"
+            await ctx.tick()
+
+    simulate(dut, bench)

@@ -1,0 +1,120 @@
+"""Hardware configuration: what it refuses, and that the derived widths hold."""
+
+from dataclasses import fields, replace
+from itertools import product
+from typing import Any
+
+import pytest
+
+from hwgen.config import HardwareConfig
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"k": 0}, "k must be from 1 to 16, got 0"),
+        ({"k": 17}, "k must be from 1 to 16, got 17"),
+        ({"pe": 0}, "pe must be from 1 to 4096, got 0"),
+        ({"pe": 4097}, "pe must be from 1 to 4096, got 4097"),
+        ({"lanes": 0}, "lanes must be from 1 to 1024, got 0"),
+        ({"lanes": 1025}, "lanes must be from 1 to 1024, got 1025"),
+        ({"act_bits": 0}, "act_bits must be from 1 to 16, got 0"),
+        ({"act_bits": 17}, "act_bits must be from 1 to 16, got 17"),
+        ({"act_bits": 1}, "act_bits must be 2 or more for signed activations, got 1"),
+        ({"terms": -1}, "terms must be from 0 to 3, got -1"),
+        ({"terms": 4}, "terms must be from 0 to 3, got 4"),
+        ({"k": 8, "terms": 65}, "terms must be from 0 to 64, got 65"),
+        ({"columns": 0}, "columns must be from 1 to 131072, got 0"),
+        ({"columns": 131073}, "columns must be from 1 to 131072, got 131073"),
+        ({"rows": 0}, "rows must be from 1 to 16777216, got 0"),
+        ({"rows": 16777217}, "rows must be from 1 to 16777216, got 16777217"),
+        ({"coef_bits": 1}, "coef_bits must be from 2 to 16, got 1"),
+        ({"coef_bits": 17}, "coef_bits must be from 2 to 16, got 17"),
+        ({"acc_bits": 12}, "acc_bits must be from 13 to 64, got 12"),
+        ({"lanes": 1, "acc_bits": 7}, "acc_bits must be from 8 to 64, got 7"),
+        (
+            {"acc_bits": 15, "requantize_bits": 16},
+            "acc_bits must be from 16 to 64, got 15",
+        ),
+        ({"acc_bits": 65}, "acc_bits must be from 13 to 64, got 65"),
+        ({"requantize_bits": 1}, "requantize_bits must be from 2 to 16, got 1"),
+        ({"requantize_bits": 17}, "requantize_bits must be from 2 to 16, got 17"),
+        ({"weight_words": 1}, "weight_words must be from 2 to 65536, got 1"),
+        ({"weight_words": 65537}, "weight_words must be from 2 to 65536, got 65537"),
+    ],
+)
+def test_refusals(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        HardwareConfig(**parameters)
+
+
+def test_limits_are_accepted() -> None:
+    HardwareConfig(
+        k=16, pe=4096, lanes=1024, act_bits=16, terms=64, columns=1 << 17, rows=1 << 24,
+        acc_bits=64, requantize_bits=16, weight_words=1 << 16,
+    )  # fmt: skip
+    HardwareConfig(
+        k=1, pe=1, lanes=1, act_bits=1, act_signed=False, terms=1, columns=1, rows=1,
+        coef_bits=2, acc_bits=2, requantize_bits=0, weight_words=2,
+    )  # fmt: skip
+
+
+def test_every_parameter_has_a_help_text() -> None:
+    for field in fields(HardwareConfig):
+        assert field.metadata["help"], field.name
+
+
+def shapes(signed: bool) -> list[HardwareConfig]:
+    return [
+        HardwareConfig(lanes=lanes, act_bits=act_bits, act_signed=signed, columns=columns)
+        for lanes, act_bits, columns in product((1, 2, 3, 4), (1 + signed, 2, 3), (1, 2, 5, 8))
+    ]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_dot_bits_hold_every_sum_of_a_word(signed: bool) -> None:
+    """Brute force; a bit less would not do."""
+    for config in shapes(signed):
+        low, high = config.code_range
+        sums = {sum(x) for x in product(range(low, high + 1), repeat=config.lanes)}
+        assert holds(config.dot_bits, sums)
+        assert not holds(config.dot_bits - 1, sums)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_sum_bits_hold_every_sum_of_a_vector(signed: bool) -> None:
+    """Every number of lanes of the whole buffer chosen, all activations at either end."""
+    for config in shapes(signed):
+        lanes = config.buffer_words * config.lanes
+        assert lanes >= config.columns
+        sums = {chosen * code for chosen in range(lanes + 1) for code in config.code_range}
+        assert holds(config.sum_bits, sums)
+        assert not holds(config.sum_bits - 1, sums)
+
+
+def holds(bits: int, values: set[int]) -> bool:
+    """Whether a signed number of this width can be each of the values."""
+    return all(-(1 << (bits - 1)) <= value < 1 << (bits - 1) for value in values)
+
+
+def test_scalers_keep_up_with_the_array() -> None:
+    """All rows get a slot, there are no more slots than bits, and one scaler less is too few."""
+    for pe, act_bits in product(range(1, 40), range(2, 17)):
+        config = HardwareConfig(pe=pe, act_bits=act_bits)
+        assert config.scalers * config.slots >= pe
+        assert config.slots <= act_bits
+        assert (config.scalers - 1) * act_bits < pe
+
+
+def test_terms_are_as_many_as_planes_by_default() -> None:
+    assert HardwareConfig(k=3).most_terms == 3
+    assert HardwareConfig(k=3, terms=7).most_terms == 7
+    assert HardwareConfig(k=3, terms=1).most_terms == 1
+
+
+def test_counts_round_up() -> None:
+    config = HardwareConfig(lanes=32, columns=33, pe=64, rows=129)
+    assert config.buffer_words == 2
+    assert config.most_row_tiles == 3
+    assert replace(config, columns=32, rows=128).buffer_words == 1
+    assert replace(config, columns=32, rows=128).most_row_tiles == 2
