@@ -48,7 +48,10 @@ def run(program: str, command: Callable[[], None]) -> NoReturn:
         _flush_or_drop()
         sys.exit(141)
     except (ValueError, OSError) as error:
-        line = " ".join(str(error).split())
+        text = str(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            text = f"{error.filename}: {error.strerror}"
+        line = " ".join(text.split())
         print(f"{program}: error: {line}", file=sys.stderr)
         _flush_or_drop()
         sys.exit(2)

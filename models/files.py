@@ -20,7 +20,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     OSError
         The folder is missing or cannot be written.
     """
-    with _blaming(path):
+    with blaming(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     part = Path(name)
@@ -48,7 +48,7 @@ def whole_set(folder: Path) -> Iterator[Path]:
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} must be a folder, got a file")
     beside = folder if folder.exists() else folder.parent
-    with _blaming(folder):
+    with blaming(folder):
         part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=beside))
     try:
         yield part
@@ -63,8 +63,8 @@ def whole_set(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _blaming(path: Path) -> Iterator[None]:
-    """Say that ``path``, not the temporary name beside it, cannot be written."""
+def blaming(path: Path) -> Iterator[None]:
+    """Say that ``path``, not some temporary name beside it, cannot be written."""
     try:
         yield
     except OSError as error:

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from models.bitplane import BitplaneLayer
 from models.cli import nearest
 from models.codes import Activation
+from models.files import blaming
 from models.formats.spec import Format
 from models.llm import LLM, check_finite, linear_layers
 from models.store import open_layers, save
@@ -52,7 +53,8 @@ def quantize_model(
     for name, layer in chosen.items():
         check_finite(name, layer.weight)
     parts = file.with_name(f"{file.name}.parts")
-    parts.mkdir(exist_ok=True)
+    with blaming(file):
+        parts.mkdir(exist_ok=True)
     done: list[BitplaneLayer] = []
     for name, layer in tqdm(chosen.items(), desc="quantizing", unit="layer", leave=False):
         part = parts / f"{name}.safetensors"

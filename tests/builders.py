@@ -216,7 +216,7 @@ def mdbf(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLayer:
 
 def littlebit(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLayer:
     """Add to a chain another for what it leaves."""
-    paths = (_factors(rng, out, inputs, 8, 18), _factors(rng, out, inputs, 16, 9))
+    paths = (_factors(rng, out, inputs, 8, 16), _factors(rng, out, inputs, 16, 9))
     return BitplaneLayer("littlebit", inputs, paths)
 
 

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 import pytest
 from amaranth.sim import SimulatorContext
-from streams import feeder, simulate
+from streams import feeder, put, simulate
 
 from hwgen.activations import ActivationBuffer
 from hwgen.config import HardwareConfig
@@ -148,3 +148,28 @@ def test_only_words_of_the_vector_that_is_read_are_available() -> None:
         {"values": word, "last": word is vector[-1]} for vector in (short, long) for word in vector
     ]
     simulate(dut, read, feeder(dut.i, words, 0.0, rng))
+
+
+def test_vector_longer_than_the_buffer_waits() -> None:
+    """What does not fit overwrites nothing."""
+    config = config_of(3)
+    dut = ActivationBuffer(config)
+    rng = np.random.default_rng(3)
+    (vector,) = random_vectors(rng, config, [5])
+
+    async def read(ctx: SimulatorContext) -> None:
+        await ctx.tick().repeat(8)
+        assert not ctx.get(dut.i.ready)
+        for address in range(3):
+            ctx.set(dut.address, address)
+            ctx.set(dut.read, 1)
+            await ctx.tick()
+            assert ctx.get(dut.planes) == planes_of(vector[address], config.act_bits)
+
+    async def feed(ctx: SimulatorContext) -> None:
+        for word in vector[:3]:
+            await put(ctx, dut.i, {"values": word, "last": 0})
+        ctx.set(dut.i.payload, {"values": vector[3], "last": 0})
+        ctx.set(dut.i.valid, 1)
+
+    simulate(dut, read, feed)

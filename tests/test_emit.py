@@ -124,6 +124,7 @@ def test_no_name_is_made_up_by_a_tool(modules: dict[str, str]) -> None:
 def test_no_initial_values_and_no_paths(modules: dict[str, str]) -> None:
     for name, text in modules.items():
         assert "initial" not in text, name
+        assert not re.search(r"^  reg .*=", text, re.MULTILINE), name
         assert "(*" not in text, name
         assert str(Path.cwd()) not in text, name
         assert not re.search(r"\.py\b|(^|[\s\"'])/\w", text), name

@@ -68,3 +68,5 @@ def test_becomes_an_instance(placed: Placed) -> None:
     nets = set(re.findall(r"wire .*\\(\S+)$", text, re.MULTILINE))
     assert nets >= {"adder_0__total", "adder_0__i__ready", "adder_0__o__valid"}
     assert not nets & {"adder_0__claim", "adder_0__step"}
+    for name in ("total", "i__ready", "o__valid"):
+        assert connected[f"\\{name}"].startswith("\\"), f"{name} is driven by the module"

@@ -1,227 +1,356 @@
-"""The reference against an independent one: Python integers, bit by bit, AND and popcount.
+"""The reference against the naive arithmetic of ``naive.py``, with ``==``."""
 
-Real arithmetic is that of ``docs/arithmetic.md``, one float32 operation after the other.
-"""
-
-import math
+import re
 from dataclasses import replace
-from typing import Any
 
+import naive
 import numpy as np
 import pytest
 import torch
-from builders import KINDS, random_stage, scales, signs, single
+from builders import INT16, KINDS, random_stage, scales, single
 from numpy.typing import NDArray
 
-from models import reference
 from models.bitplane import BitplaneLayer, Path
 from models.codes import Activation, Requantize, Transform
-from models.reference import Reference, run
+from models.encode import encode, quantize, transform, transform_matrix
+from models.planes import pack
+from models.reference import Reference, chain_codes, integer_weights, run
 from models.stage import Stage
 
-F = np.float32
-Codes = list[list[int]]
-"""Integers of a token, (views, columns)."""
+SIZES = [(1, 1), (3, 2), (2, 9), (7, 37), (4, 64)]
+"""Rows and inputs; no group or block of the builders divides all."""
 
 
-# --- real inputs to codes ------------------------------------------------------------------------
+def random_tokens(rng: np.random.Generator, inputs: int) -> NDArray[np.float32]:
+    """Draw tokens: plain, large, small, zero, almost zero, one-sided, with outliers and ties."""
+    plain = rng.standard_normal((8, inputs))
+    plain[1] *= 1e26
+    plain[2] *= 1e-18
+    plain[3] = 0
+    plain[4] *= 1e-22
+    plain[5] = -np.abs(plain[5])
+    plain[6, rng.integers(inputs)] = 60
+    plain[7] = rng.integers(-254, 255, inputs) / 2  # halves at an inverse scale of 1
+    plain[7, 0] = 127
+    return plain.astype(np.float32)
 
 
-def float32_sum(products: list[np.float32]) -> np.float32:
-    total = products[0]
-    for product in products[1:]:
-        total = F(total + product)
-    return total
+def check(layer: BitplaneLayer, x: NDArray[np.float32], what: object) -> None:
+    """Compare codes, accumulators and outputs of a batch and of each token alone."""
+    reference, batch = Reference(layer), torch.from_numpy(x)
+    output = reference(batch)
+    assert output.dtype == torch.float32
+    for index, path in enumerate(layer.paths):
+        codes = reference.codes(index, batch)
+        accumulators = reference.accumulate(index, codes)
+        assert accumulators.dtype == torch.int64
+        for token in range(len(x)):
+            values, exponents, scale = naive.codes(path, x[token])
+            place = (what, index, token)
+            assert codes.values[token].tolist() == values, place
+            if codes.exponents is not None:
+                assert codes.exponents[token].tolist() == exponents, place
+            assert codes.scale[token].item() == float(scale), place
+            want = naive.accumulators(path, values, exponents)
+            assert accumulators[token].tolist() == want, place
+            alone = reference.accumulate(index, reference.codes(index, batch[token]))
+            assert alone.tolist() == [want], place
+    for token in range(len(x)):
+        want = np.array(naive.output(layer, x[token]))
+        assert output[token].tolist() == want.tolist(), (what, token)
+        assert torch.equal(reference(batch[token]), output[token]), (what, token)
 
 
-def naive_experts(path: Path, x: NDArray[np.float32]) -> list[np.float32]:
-    if path.router is None:
-        return []
-    logits = [math.fsum(float(r) * float(v) for r, v in zip(row, x, strict=True))
-              for row in path.router]  # fmt: skip
-    powers = [math.exp(logit - max(logits)) for logit in logits]
-    return [F(power / math.fsum(powers)) for power in powers]
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", SIZES)
+def test_kind(kind: str, size: tuple[int, int]) -> None:
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        layer = KINDS[kind](rng, *size)
+        check(layer, random_tokens(rng, size[1]), f"{kind} {size} seed {seed}")
 
 
-def naive_views(path: Path, x: NDArray[np.float32]) -> list[list[np.float32]]:
-    stage = path.stages[0]
-    used = range(len(x)) if stage.gather is None else stage.gather.tolist()
-    if stage.column_scale is None:
-        return [[x[j] for j in used]]
-    table: Any = stage.column_scale
-    if experts := naive_experts(path, x):
-        mixed = [
-            float32_sum([F(share * row[j]) for share, row in zip(experts, table, strict=True)])
-            for j in range(len(used))
-        ]
-        table = [mixed]
-    return [[F(x[j] * row[n]) for n, j in enumerate(used)] for row in table]
+@pytest.mark.parametrize("kind", ["dbf", "dbf_transformed", "mdbf", "littlebit"])
+def test_chains_saturate_now_and_then(kind: str) -> None:
+    rng = np.random.default_rng(3)
+    layer = KINDS[kind](rng, 7, 37)
+    first = layer.paths[0].stages[0]
+    assert first.requantize is not None
+    codes = Reference(layer).codes(0, torch.from_numpy(random_tokens(rng, 37)))
+    bare = Reference(
+        BitplaneLayer("x", 37, (Path((replace(first, requantize=None),), scales(rng, 1)),))
+    )
+    between = chain_codes(first, bare.accumulate(0, codes))
+    top = (1 << (first.requantize.bits - 1)) - 1
+    ends = ((between == top) | (between == -top - 1)).float().mean()
+    assert 0 < ends < 0.7
+    assert len(between.unique()) > 20
 
 
-def clamp(value: int, bits: int, signed: bool = True) -> int:
-    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-    return max(low, min(high, value))
+# Codes of activations
 
 
-def naive_codes(path: Path, x: NDArray[np.float32]) -> tuple[Codes, list[int], np.float32]:
-    """Return the integers that meet the planes, each group's exponent, and the scale."""
-    spec = path.stages[0].activation
-    assert spec is not None
-    views = naive_views(path, x)
-    values = [value for view in views for value in view]
-    columns = len(views[0])
-    if spec.bits == 1:
-        mean = F(math.fsum(abs(float(value)) for value in values) / len(values))
-        return [[int(v > 0) for v in view] for view in views], [], mean if mean > 0 else F(1)
-    high = F(clamp(1 << 20, spec.bits, spec.signed))
-    size = [abs(value) if spec.signed else max(value, F(0)) for value in values]
-    exponents, finer = [], [0] * columns
-    if spec.scale == "static":
-        scale, inverse = F(spec.value), F(F(1) / F(spec.value))
-    else:
-        peak = max(size) if max(size) >= 2.0**-64 else high
-        scale, inverse = F(peak / high), F(high / peak)
-        if spec.scale == "group":
-            scale = F(scale / F(1 << spec.exponents))
-            for start in range(0, columns, spec.group):
-                part = range(start, min(start + spec.group, columns))
-                most = max(size[v * columns + j] for v in range(len(views)) for j in part)
-                steps = 0
-                while steps < spec.exponents and float(most) * 2 ** (steps + 1) <= float(peak):
-                    steps += 1
-                exponents.append(spec.exponents - steps)
-                finer[part.start : part.stop] = [steps] * len(part)
-    codes = [
-        [
-            clamp(round(float(F(value * F(inverse * F(1 << finer[j]))))), spec.bits, spec.signed)
-            for j, value in enumerate(view)
-        ]
-        for view in views
-    ]  # Python rounds halves to even
-    transform = path.stages[0].transform
-    return (naive_transform(codes, transform) if transform else codes), exponents, scale
+def codes_of(spec: Activation, *inputs: float) -> list[int]:
+    u = torch.tensor(inputs).reshape(1, 1, -1)
+    return quantize(u, spec).values.flatten().tolist()
 
 
-# --- integers to integers ------------------------------------------------------------------------
+def test_ties_round_to_even_and_codes_saturate() -> None:
+    static = Activation(bits=4, scale="static", value=0.5)
+    assert codes_of(static, 0.25, 0.75, 1.25, -0.25, -0.75) == [0, 2, 2, 0, -2]
+    assert codes_of(static, 3.5, 3.7, 3.8, 99.0, 3e38) == [7, 7, 7, 7, 7]
+    assert codes_of(static, -3.8, -4.0, -4.3, -99.0, -3e38) == [-8, -8, -8, -8, -8]
+    unsigned = replace(static, signed=False)
+    assert codes_of(unsigned, -3e38, -1.0, 0.3, 7.5, 7.8) == [0, 0, 1, 15, 15]
+    assert codes_of(Activation(), 127.0, 0.5, 1.5, -2.5) == [127, 0, 2, -2]
+    assert codes_of(Activation(bits=2), 4.0, 2.0, -4.0, 2.1) == [1, 0, -1, 1]
+    assert codes_of(Activation(bits=16), -32767.0, 0.5, 1.5) == [-32767, 0, 2]
+    assert codes_of(Activation(bits=1, signed=False), 1e-40, 0.0, -0.0, -1.0) == [1, 0, 0, 0]
 
 
-def naive_requantize(value: int, shift: int, bits: int) -> int:
-    return clamp((value + (1 << shift) // 2) // (1 << shift), bits)
+@pytest.mark.parametrize("bits", range(2, 17))
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("scale", ["token", "group", "static"])
+def test_codes_of_every_width(bits: int, signed: bool, scale: str) -> None:
+    grouped = {"group": 5, "exponents": 15} if scale == "group" else {}
+    spec = replace(Activation(bits, signed, value=0.01), scale=scale, **grouped)
+    rng = np.random.default_rng(bits)
+    stage = random_stage(rng, 1, 11, 1, 5, (-9, 9), activation=spec)
+    check(single("x", stage, 11, rng), random_tokens(rng, 11), spec)
 
 
-def naive_entry(spec: Transform, sample: int, j: int) -> int:
-    if spec.matrix is not None:
-        return int(spec.matrix[sample, j])
-    if spec.kind == "repeat":
-        return int(sample * spec.block // spec.samples == j)
-    sign = 1 if spec.signs is None else int(spec.signs[j])
-    return sign * (-1) ** (sample & j).bit_count()
+@pytest.mark.parametrize("scale", ["token", "group"])
+def test_zero_tokens(scale: str) -> None:
+    grouped = {"group": 2, "exponents": 3} if scale == "group" else {}
+    spec = replace(Activation(), scale=scale, **grouped)
+    under = float(np.nextafter(np.float32(2.0**-64), np.float32(0)))
+    for peak in (0.0, 1e-45, under):
+        codes = quantize(torch.tensor([[[peak, -peak, 0.0]]]), spec)
+        assert codes.values.tolist() == [[[0, 0, 0]]]
+        assert codes.scale.tolist() == [0.125 if grouped else 1.0]
+        if codes.exponents is not None:
+            assert codes.exponents.tolist() == [[0, 0]]
+    codes = quantize(torch.tensor([[[2.0**-64, -(2.0**-64), 0.0]]]), spec)
+    assert codes.values.tolist() == [[[127, -127, 0]]]
+    empty = quantize(torch.zeros(1, 1, 3), Activation(bits=1, signed=False))
+    assert (empty.values.sum(), empty.scale.tolist()) == (0, [1.0])
 
 
-def naive_transform(codes: Codes, spec: Transform) -> Codes:
-    result = []
-    for view in codes:
-        row = []
-        for start in range(0, len(view), spec.block):
-            block = view[start : start + spec.block]
-            for sample in range(spec.samples):
-                total = sum(naive_entry(spec, sample, j) * code for j, code in enumerate(block))
-                row.append(naive_requantize(total, spec.shift, spec.bits))
-        result.append(row)
-    return result
+def test_exponents_by_hand() -> None:
+    spec = Activation(bits=8, scale="group", group=2, exponents=3)
+    u = torch.tensor([[[127.0, 1.0, 63.5, -2.0, 64.0, 0.0, 0.5, 0.0, 15.875]]])
+    codes = quantize(u, spec)
+    assert codes.exponents is not None
+    assert codes.exponents.tolist() == [[3, 2, 3, 0, 0]]
+    assert codes.values.tolist() == [[[127, 1, 127, -4, 64, 0, 4, 0, 127]]]
+    assert codes.weighted(2).tolist() == [[[1016, 8, 508, -16, 512, 0, 4, 0, 127]]]
+    assert codes.scale.tolist() == [0.125]
 
 
-def pick(array: NDArray, *place: int) -> int:
-    """Read an element where a dimension of 1 stands for all."""
-    full = zip(place, array.shape, strict=True)
-    return int(array[tuple(0 if size == 1 else at for at, size in full)])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_inputs_must_be_finite(bad: float) -> None:
+    layer = KINDS["bitnet"](np.random.default_rng(0), 2, 3)
+    with pytest.raises(ValueError, match=r"^inputs must be finite, got a NaN or an infinity$"):
+        run(layer, torch.tensor([1.0, bad, 0.0]))
 
 
-def bits_of(codes: list[int], width: int) -> list[int]:
-    """Cut codes into planes; bit j of plane i is bit i of the two's complement of code j."""
-    return [sum((code >> i & 1) << j for j, code in enumerate(codes)) for i in range(width)]
+# Integers
 
 
-def bit_serial(chosen: int, planes: list[int], signed: bool) -> int:
-    """Sum the chosen codes: AND, popcount, shift; the top plane of signed codes is negative."""
-    counts = [(chosen & plane).bit_count() << i for i, plane in enumerate(planes)]
-    return sum(counts) - (2 * counts[-1] if signed else 0)
+def test_extremes_of_16_bit_codes_and_coefficients() -> None:
+    columns = 1000
+    planes = pack(np.ones((1, 2, columns), np.bool_))
+    coefficients = np.array([-32768, 32767], np.int16).reshape(1, 2, 1, 1)
+    stage = Stage(
+        planes, columns, columns, coefficients, (1,),
+        bias=np.array([5, -5]), activation=Activation(16, scale="static"),
+    )  # fmt: skip
+    reference = Reference(
+        BitplaneLayer("x", columns, (Path((stage,), scales(np.random.default_rng(0), 2)),))
+    )
+    x = torch.tensor([[-1e9], [1e9]]).expand(2, columns)
+    assert reference.accumulate(0, reference.codes(0, x)).tolist() == [
+        [(1 << 30) * columns + 5, -32767 * 32768 * columns - 5],
+        [-32767 * 32768 * columns + 5, 32767**2 * columns - 5],
+    ]
 
 
-def naive_accumulate(
-    stage: Stage, codes: Codes, exponents: list[int], width: int, signed: bool
-) -> list[int]:
-    weights = [[int.from_bytes(row.tobytes(), "little") for row in plane] for plane in stage.planes]
-    masks = []
-    for start in range(0, stage.columns, stage.group):
-        masks.append(((1 << min(stage.group, stage.columns - start)) - 1) << start)
-    planes = [bits_of(view, width) for view in codes]
-    result = []
-    for n in range(len(weights[0])):
-        total = 0 if stage.bias is None else int(stage.bias[n])
-        for v, view in enumerate(planes):
-            for g, mask in enumerate(masks):
-                part = 0
-                for t, mono in enumerate(stage.monomials):
-                    chosen = mask
-                    for k, plane in enumerate(weights):
-                        chosen &= plane[n] if mono >> k & 1 else -1
-                    if stage.index is None:
-                        coefficient = pick(stage.coefficients, v, n, g, t)
-                    else:
-                        coefficient = int(stage.coefficients[pick(stage.index, n, g), t])
-                    part += coefficient * bit_serial(chosen, view, signed)
-                if stage.offset is not None:
-                    part += pick(stage.offset, v, n, g) * bit_serial(mask, view, signed)
-                total += part << (exponents[g] if exponents else 0)
-        result.append(total)
-    return result
+def test_extremes_of_group_scales() -> None:
+    group = 3
+    spec = Activation(16, False, "group", group=group, exponents=15)
+    rng = np.random.default_rng(1)
+    stage = random_stage(rng, 3, 2 * group, 1, group, activation=spec)
+    x = np.full((2, 2 * group), 1.0, np.float32)
+    x[1, group:] = 2.0**-15
+    check(single("x", stage, 2 * group, rng), x, "all exponents")
 
 
-def naive_path(path: Path, codes: Codes, exponents: list[int]) -> list[int]:
-    first, *rest = path.stages
-    spec = first.transform or first.activation
-    assert spec is not None
-    signed = first.transform is not None or spec == first.activation and first.activation.signed
-    total = naive_accumulate(first, codes, exponents, spec.bits, signed)
-    for stage in rest:
-        between = first.requantize
-        assert between is not None
-        codes = [
-            [naive_requantize(acc * int(scale), between.shift, between.bits)
-             for acc, scale in zip(total, row, strict=True)]
-            for row in between.row_scale
-        ]  # fmt: skip
-        width = between.bits
-        if stage.transform is not None:
-            codes, width = naive_transform(codes, stage.transform), stage.transform.bits
-        total = naive_accumulate(stage, codes, [], width, True)
-    return total
+@pytest.mark.parametrize("terms", [1, 64])
+def test_many_terms(terms: int) -> None:
+    rng = np.random.default_rng(terms)
+    monomials = tuple(int(mono) for mono in rng.integers(1, 64, terms))
+    stage = random_stage(rng, 3, 21, 6, 5, INT16, monomials=monomials)
+    check(single("x", stage, 21, rng), random_tokens(rng, 21), terms)
 
 
-# --- integers to real outputs --------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (2, 1, 1), (1, 3, 1), (1, 1, 4), (2, 3, 4), (2, 3, 1)]
+)
+def test_dimensions_stored_once(shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(sum(shape))
+    stage = random_stage(
+        rng, 3, 13, 2, 4, views=2, column_scale=scales(rng, 2, 13),
+        coefficients=rng.integers(-9, 9, (*shape, 2)).astype(np.int16),
+        offset=rng.integers(-9, 9, shape).astype(np.int16),
+    )  # fmt: skip
+    check(single("x", stage, 13, rng), random_tokens(rng, 13), shape)
 
 
-def naive_layernorm(y: list[np.float32]) -> list[np.float32]:
-    mean = math.fsum(map(float, y)) / len(y)
-    variance = math.fsum((float(v) - mean) ** 2 for v in y) / len(y)
-    return [F((float(v) - mean) / math.sqrt(variance + 1e-5)) for v in y]
+@pytest.mark.parametrize("kind", [*KINDS])
+def test_integer_weights(kind: str) -> None:
+    stage = KINDS[kind](np.random.default_rng(5), 3, 11).paths[-1].stages[-1]
+    weights = integer_weights(stage)
+    assert weights.dtype == torch.int32
+    assert weights.shape == (stage.views, 3, stage.columns)
+    for v in range(stage.views):
+        for j in range(stage.columns):
+            one = [
+                [int(i == j and u == v) for i in range(stage.columns)] for u in range(stage.views)
+            ]
+            want = naive.accumulate(replace(stage, bias=None), one, [], 2, True)
+            assert weights[v, :, j].tolist() == want
 
 
-def naive_output(layer: BitplaneLayer, x: NDArray[np.float32]) -> list[np.float32]:
-    y = [F(0)] * layer.out
-    for path in layer.paths:
-        codes, exponents, scale = naive_codes(path, x)
-        experts = naive_experts(path, x)
-        for n, acc in enumerate(naive_path(path, codes, exponents)):
-            if experts:
-                row = float32_sum([
-                    F(w * s) for w, s in zip(experts, path.out_scale[:, n], strict=True)
-                ])
-            else:
-                row = F(pick(path.out_scale.view(np.int32), n))  # not used: see below
-                row = path.out_scale[0 if path.out_scale.size == 1 else n]
-            y[n] = F(y[n] + F(F(F(acc) * row) * scale))
-    if layer.bias is not None:
-        y = [F(a + b) for a, b in zip(y, layer.bias, strict=True)]
-    return naive_layernorm(y) if layer.post == "layernorm" else y
+TRANSFORMS = [
+    Transform("hadamard", 1, 1, 8),
+    Transform("hadamard", 16, 16, 12, 1),
+    Transform("hadamard", 4, 4, 3, 0, signs=np.array([1, -1, -1, 1], np.int8)),
+    Transform("repeat", 3, 7, 8),
+    Transform("repeat", 5, 2, 4),
+    Transform("matrix", 2, 3, 16, 32, matrix=np.array([[-32768, 32767], [0, 1], [9, 9]], np.int16)),
+]
+
+
+@pytest.mark.parametrize("spec", TRANSFORMS)
+@pytest.mark.parametrize("inputs", [1, 3, 16, 17])
+def test_transforms(spec: Transform, inputs: int) -> None:
+    matrix = transform_matrix(spec)
+    for sample in range(spec.samples):
+        assert matrix[sample].tolist() == [naive.entry(spec, sample, j) for j in range(spec.block)]
+    rng = np.random.default_rng(inputs)
+    for low, high, kind in ((-128, 128, np.int8), (-32768, 65536, np.int32)):
+        values = rng.integers(low, high, (2, 3, inputs)).astype(kind)
+        values[0] = rng.choice([low, high - 1], (3, inputs))
+        got = transform(torch.from_numpy(values), spec)
+        assert got.shape == (2, 3, spec.columns(inputs))
+        assert got.dtype == (torch.int8 if spec.bits <= 8 else torch.int32)
+        assert got.tolist() == [naive.transformed(token.tolist(), spec) for token in values]
+
+
+# Real outputs and shapes
+
+
+def test_accumulators_are_rounded_once() -> None:
+    """Beyond 2**24 a float32 has no odd integers: halves go to even."""
+    stage = Stage(
+        pack(np.ones((1, 3, 1), np.bool_)), 1, 1, np.zeros((1, 1, 1, 1), np.int16), (1,),
+        bias=np.array([(1 << 24) + 1, (1 << 24) + 3, -(1 << 40) - 1]), activation=Activation(),
+    )  # fmt: skip
+    layer = BitplaneLayer("x", 1, (Path((stage,), np.ones(1, np.float32)),))
+    assert run(layer, torch.zeros(1)).tolist() == [1 << 24, (1 << 24) + 4, -(1 << 40)]
+
+
+def test_order_of_the_float_operations() -> None:
+    """Any other order of these products and sums gives another result."""
+    bias = np.array([3], np.int64)
+    ones = pack(np.ones((1, 1, 1), np.bool_))
+    stage = Stage(
+        ones, 1, 1, np.ones((1, 1, 1, 1), np.int16), (1,), bias=bias, activation=Activation()
+    )
+    row = np.array([0.1], np.float32)
+    layer = BitplaneLayer(
+        "x", 1, (Path((stage,), row), Path((stage,), -row * 3)), np.array([0.7], np.float32)
+    )
+    rng, seen = np.random.default_rng(2), 0
+    for x in rng.standard_normal(200).astype(np.float32):
+        scale = np.float32(abs(x) / np.float32(127))
+        acc = np.float32(127 * np.sign(x) + 3)
+        first, second = acc * row[0] * scale, acc * (-row * 3)[0] * scale
+        want = np.float32(np.float32(first + second) + np.float32(0.7))
+        assert run(layer, torch.tensor([x])).item() == want
+        seen += acc * np.float32(row[0] * scale) != first
+    assert seen > 20
+
+
+def test_layernorm_of_one_row_is_zero() -> None:
+    layer = KINDS["onebit"](np.random.default_rng(0), 1, 5)
+    assert run(layer, torch.ones(5)).tolist() == [0.0]
+
+
+def test_shapes_of_inputs() -> None:
+    for kind, make in KINDS.items():
+        layer = make(np.random.default_rng(4), 3, 10)
+        x = torch.randn(2, 4, 10, generator=torch.Generator().manual_seed(4))
+        y = run(layer, x)
+        assert y.shape == (2, 4, 3), kind
+        assert torch.equal(run(layer, x[1, 2]), y[1, 2]), kind
+        assert run(layer, x[:0]).shape == (0, 4, 3), kind
+        assert run(layer, x[:, :0]).shape == (2, 0, 3), kind
+
+
+@pytest.mark.parametrize(
+    ("x", "got"),
+    [
+        (torch.zeros(4, 4), "float32 of shape (4, 4)"),
+        (torch.zeros(3, 4, 0), "float32 of shape (3, 4, 0)"),
+        (torch.tensor(1.0), "float32 of shape ()"),
+        (torch.zeros(2, 3, dtype=torch.float64), "float64 of shape (2, 3)"),
+    ],
+)
+def test_unfit_inputs_are_refused(x: torch.Tensor, got: str) -> None:
+    layer = KINDS["bitnet"](np.random.default_rng(0), 2, 3)
+    text = f"input of bitnet must be float32 with 3 columns, got {got}"
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        run(layer, x)
+
+
+def test_arrays_may_be_read_only() -> None:
+    rng = np.random.default_rng(6)
+    for make in KINDS.values():
+        layer = make(rng, 3, 10)
+        x = torch.randn(10, generator=torch.Generator().manual_seed(4))
+        want = run(layer, x)
+        for path in layer.paths:
+            for part in (
+                path,
+                *path.stages,
+                *(s.transform for s in path.stages),
+                *(s.requantize for s in path.stages),
+            ):
+                for array in vars(part).values() if part is not None else ():
+                    if isinstance(array, np.ndarray):
+                        array.flags.writeable = False
+        assert torch.equal(run(layer, x), want)
+
+
+def test_half_made_stages_are_refused() -> None:
+    stage = random_stage(np.random.default_rng(0), 2, 3, activation=None)
+    with pytest.raises(
+        ValueError, match=r"^a stage with real inputs must have an activation, got none$"
+    ):
+        encode(stage, torch.zeros(1, 3), None)
+    with pytest.raises(
+        ValueError, match=r"^a stage before another must have a requantize, got none$"
+    ):
+        chain_codes(stage, torch.zeros(1, 2, dtype=torch.int64))
+
+
+def test_chain_codes_by_hand() -> None:
+    stage = random_stage(
+        np.random.default_rng(0), 3, 4,
+        requantize=Requantize(np.array([[1, 2, -1], [-32768, 32767, 0]], np.int16), 1, 4),
+    )  # fmt: skip
+    accumulators = torch.tensor([[5, -5, 5], [1 << 46, 1 << 46, -(1 << 46)]])
+    codes = chain_codes(stage, accumulators)
+    assert codes.dtype == torch.int8
+    assert codes.tolist() == [[[3, -5, -2], [-8, -8, 0]], [[7, 7, 7], [-8, 7, 0]]]

@@ -1,0 +1,278 @@
+"""The command lines: what they print, and one clear line and exit status 2 for bad input."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file, save_file
+
+import hwgen.__main__
+import models.__main__
+import sim.__main__
+from models.bitplane import BitplaneLayer
+from models.cli import run
+from models.codes import Activation
+from models.formats.ternary import Ternary
+from models.store import open_layers
+
+SMALL = ["--pe", "4", "--lanes", "8", "--columns", "64"]
+LAYER = "layers.1.mlp.down_proj"
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
+    """Run a command line in this process; return its exit status, output and errors."""
+
+    def command(module: str, *arguments: object) -> tuple[int, str, str]:
+        main = {"hwgen": hwgen.__main__, "models": models.__main__, "sim": sim.__main__}[module]
+        monkeypatch.setattr(sys, "argv", [module, *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run(main.PROGRAM, main.main)
+        out, err = capfd.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save(tmp_path_factory.mktemp("llama"))
+
+
+@pytest.fixture(scope="module")
+def layers(llama: Path) -> Path:
+    """File of the quantized tiny model."""
+    file = llama.parent / "layers.safetensors"
+    arguments = ["quantize", str(llama), "--format", "signs:k=2,group=16", "-o", str(file)]
+    done = subprocess.run([sys.executable, "-m", "models", *arguments], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return file
+
+
+def error(result: tuple[int, str, str], program: str) -> str:
+    """Return the one line of an error; the exit status must be 2 and nothing else printed."""
+    status, out, err = result
+    assert (status, out) == (2, "")
+    line = err.splitlines()[-1]  # progress bars may come before
+    assert err.rstrip("\n").count("\n") == 0 or "%" in err
+    assert line.startswith(f"python -m {program}: error: ")
+    return line.removeprefix(f"python -m {program}: error: ")
+
+
+def test_generator_prints_verilog_only(call: Call) -> None:
+    status, out, err = call("hwgen", "--k", 3, *SMALL)
+    assert (status, err) == (0, "")
+    assert out.startswith("module ")
+    assert out.endswith("endmodule\n")
+
+
+def test_generator_writes_the_set(call: Call, tmp_path: Path) -> None:
+    status, out, err = call("hwgen", *SMALL, "-o", tmp_path / "set")
+    assert (status, out, err) == (0, "", "")
+    assert json.loads((tmp_path / "set" / "config.json").read_text())["pe"] == 4
+    (tmp_path / "set" / "mine.txt").write_text("stays")
+    assert call("hwgen", *SMALL, "--k", 1, "-o", tmp_path / "set")[0] == 0
+    assert json.loads((tmp_path / "set" / "config.json").read_text())["k"] == 1
+    names = sorted(file.name for file in (tmp_path / "set").iterdir())
+    assert names == ["config.json", "mine.txt", "ports.md", "top.v"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--lanes", "0"], "lanes must be from 1 to 1024, got 0"),
+        (["--pe", "x"], "argument --pe: invalid int value: 'x'"),
+        (["--planes", "3"], "unrecognized arguments: --planes 3"),
+        (["--act-bits", "1"], "act_bits must be 2 or more for signed activations, got 1"),
+    ],
+)
+def test_generator_refuses(call: Call, arguments: list[str], line: str) -> None:
+    assert error(call("hwgen", *arguments), "hwgen") == line
+
+
+def test_unwritable_folder(call: Call, tmp_path: Path, llama: Path) -> None:
+    inside = tmp_path / "missing" / "set"
+    line = f"{inside} must be writable, got: No such file or directory"
+    assert error(call("hwgen", *SMALL, "-o", inside), "hwgen") == line
+    assert not inside.parent.exists()
+    blocked = tmp_path / "file"
+    blocked.touch()
+    line = f"{blocked} must be a folder, got a file"
+    assert error(call("hwgen", *SMALL, "-o", blocked), "hwgen") == line
+    file = tmp_path / "missing" / "layers.safetensors"
+    found = error(call("models", "quantize", llama, "--format", "ternary", "-o", file), "models")
+    assert found == f"{file} must be writable, got: No such file or directory"
+
+
+def test_quantize_and_show(call: Call, layers: Path) -> None:
+    status, out, err = call("models", "show", layers, "--json")
+    assert (status, err) == (0, "")
+    shown = json.loads(out)
+    assert len(shown["layers"]) == 14
+    assert shown["info"]["format"] == "signs:k=2,group=16"
+    bits = sum(layer["stored_bits"] for layer in shown["layers"])
+    assert shown["bits_per_weight"] == round(bits / shown["weights"], 4)
+    assert call("models", "show", layers)[1].endswith(
+        f"14 layers, {shown['weights']} weights, {bits / shown['weights']:.3f} bits/weight\n"
+    )
+
+
+def test_formats_are_listed(call: Call) -> None:
+    status, out, err = call("models", "formats")
+    assert (status, err) == (0, "")
+    names = [line.split(":")[0] for line in out.splitlines()]
+    assert {"sbvr", "signs", "ternary", "int"} <= set(names)
+
+
+def test_unknown_format(call: Call, tmp_path: Path, llama: Path) -> None:
+    line = error(
+        call("models", "quantize", llama, "--format", "tenary", "-o", tmp_path / "f"), "models"
+    )
+    assert line.startswith("format must be one of ")
+    assert line.endswith("got 'tenary'; did you mean ternary?")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_layer_fits_the_pattern(call: Call, tmp_path: Path, llama: Path) -> None:
+    line = error(
+        call("models", "quantize", llama, "--format", "ternary", "-o", tmp_path / "f",
+             "--layers", "model.layers.7.*"),
+        "models",
+    )  # fmt: skip
+    assert line.startswith("layers must be some of the model's 14, got 'model.layers.7.*'; ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_model_without_linear_layers(call: Call, tmp_path: Path) -> None:
+    source = tiny.save(tmp_path / "gpt2", "gpt2")
+    line = error(
+        call("models", "quantize", source, "--format", "ternary", "-o", tmp_path / "f"), "models"
+    )
+    assert line == "gpt2 must have linear layers (torch.nn.Linear), got a GPT2LMHeadModel"
+    assert not (tmp_path / "f").exists()
+
+
+def test_non_finite_weights(call: Call, tmp_path: Path) -> None:
+    source = tiny.save(tmp_path / "llama")
+    weights = source / "model.safetensors"
+    tensors = load_file(weights)
+    tensors[f"model.{LAYER}.weight"][0, :2] = torch.nan
+    save_file(tensors, weights, metadata={"format": "pt"})
+    line = error(
+        call("models", "quantize", source, "--format", "ternary", "-o", tmp_path / "f"), "models"
+    )
+    assert line == f"layer model.{LAYER} must have finite weights, got 2 non-finite of 2048"
+    assert not (tmp_path / "f").exists()
+
+
+def test_foreign_and_truncated_files(call: Call, tmp_path: Path, layers: Path) -> None:
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"a": torch.zeros(2)}, foreign)
+    line = error(call("models", "show", foreign), "models")
+    assert line == f"{foreign} must be a bitplane file, got safetensors of something else"
+    short = tmp_path / "short.safetensors"
+    short.write_bytes(layers.read_bytes()[:-1000])
+    line = error(call("sim", "layer", short, "--layer", LAYER), "sim")
+    assert line.startswith(f"{short} must be a bitplane file, got: ")
+    line = error(call("models", "show", tmp_path / "none"), "models")
+    assert line == f"{tmp_path / 'none'} must be a bitplane file, got none"
+
+
+def test_interrupted_quantization_goes_on(
+    call: Call, tmp_path: Path, llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "layers.safetensors"
+    arguments = ("models", "quantize", llama, "--format", "ternary", "-o", file)
+    quantize, seen = Ternary.quantize, []
+
+    def interrupted(
+        self: Ternary, weight: torch.Tensor, name: str, activation: Activation
+    ) -> BitplaneLayer:
+        seen.append(name)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return quantize(self, weight, name, activation)
+
+    monkeypatch.setattr(Ternary, "quantize", interrupted)
+    status, out, err = call(*arguments)
+    assert (status, out) == (130, "")
+    assert err.endswith("python -m models: interrupted\n")
+    assert not file.exists()
+    assert call(*arguments)[0] == 0
+    assert len(seen) == 4 + 14 - 3, "finished layers are not quantized again"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [file.name]
+    with open_layers(file) as found:
+        assert len(found.names) == 14
+
+
+def test_layer_runs_on_the_circuit(call: Call, layers: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "layer.png"
+    status, out, err = call(
+        "sim", "layer", layers, "--layer", LAYER, "--prompt", "on two", *SMALL, "--json",
+        "--picture", picture,
+    )  # fmt: skip
+    assert status == 0, err
+    figures = json.loads(out)
+    assert figures["verified"]
+    assert figures["equal"] == figures["integers"] == 2 * 32
+    assert figures["predicted_cycles"] == figures["measured_cycles"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--layer", LAYER, "--k", "3"], "k of the layer must be the circuit's 3, got 2"),
+        (
+            ["--layer", "layers.1.mlp.down"],
+            "layer must be one of {file}'s 14, got 'layers.1.mlp.down'; did you mean {layer}?",
+        ),
+        (
+            ["--layer", "down_proj"],
+            "layer must be one of {file}'s 14, got 'down_proj'; it could be {twin} or {layer}",
+        ),
+        (
+            ["--layer", LAYER, "--columns", "16"],
+            "inputs of the layer must fit the activation buffer of 2 words, got 8 words",
+        ),
+        (
+            ["--layer", LAYER, "--act-bits", "4"],
+            "activation bits of the layer must be at most the circuit's 4, got 8",
+        ),
+    ],
+)
+def test_layer_refuses(call: Call, layers: Path, arguments: list[str], line: str) -> None:
+    small = ["--pe", "4", "--lanes", "8"]
+    found = error(call("sim", "layer", layers, *small, *arguments), "sim")
+    assert found == line.format(
+        file=layers, layer=f"model.{LAYER}", twin="model.layers.0.mlp.down_proj"
+    )
+
+
+def test_missing_compiler(
+    call: Call, layers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # nothing built yet
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = error(call("sim", "layer", layers, "--layer", LAYER, *SMALL), "sim")
+    assert found.endswith("found none; install it with: apt-get install perl")
+
+
+def test_demo_on_a_small_model(call: Call, llama: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    status, out, err = call(
+        "sim", "demo", "--model", llama, "--format", "int:bits=2,group=16", "--prompt", "on two",
+        "-o", folder, *SMALL,
+    )  # fmt: skip
+    assert status == 0, err
+    assert "7 of 7 layers verified: all integers and cycles as predicted" in out
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["layers.png", "layers.safetensors", "rtl"]
