@@ -1,5 +1,7 @@
 """Requantizer: against the reference's rounding, two cycles later."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,10 @@ from amaranth.sim import SimulatorContext
 from streams import simulate
 
 from hwgen.config import HardwareConfig
+from hwgen.emit import emit
 from hwgen.requantize import Requantizer
 from models.exact import requantize
+from sim.verilated import Verilated
 
 Case = tuple[int, int, int, int]
 """Total, scale, shift, and whether to requantize."""
@@ -66,19 +70,37 @@ def test_ties_and_saturation(bits: int, shift: int) -> None:
     run(config_of(bits), near_ties(shift, (1 << (bits - 1)) - 1))
 
 
-@pytest.mark.parametrize(("acc_bits", "coef_bits"), [(48, 16), (8, 2), (20, 16), (17, 5)])
-def test_every_shift(acc_bits: int, coef_bits: int) -> None:
-    """Up to the largest that a layer can have, also past the width of the product."""
-    config = config_of(8, acc_bits, coef_bits)
+def every_shift(acc_bits: int, coef_bits: int) -> list[Case]:
+    """Make cases up to the largest shift of a layer, also past the width of the product."""
     top, scale = 1 << (acc_bits - 1), 1 << (coef_bits - 1)
     rng = np.random.default_rng(acc_bits)
-    cases = [
+    return [
         (total, factor, shift, 1)
         for shift in range(63)
         for total in (-top, top - 1, -1, 0, 1, int(rng.integers(-top, top)))
         for factor in (-scale, scale - 1, -1, 1)
     ]
-    run(config, cases)
+
+
+@pytest.mark.parametrize(("acc_bits", "coef_bits"), [(48, 16), (8, 2), (20, 16), (17, 5)])
+def test_every_shift(acc_bits: int, coef_bits: int) -> None:
+    run(config_of(8, acc_bits, coef_bits), every_shift(acc_bits, coef_bits))
+
+
+def test_every_shift_in_verilog(tmp_path: Path) -> None:
+    """Amaranth's simulator and Verilog differ on selecting a bit that a signed value has not."""
+    config = config_of(8, acc_bits=20)
+    source = tmp_path / "requantizer.v"
+    source.write_text(emit(config)["requantizer"])
+    with Verilated.build([source], "requantizer", build_dir=tmp_path / "build") as dut:
+        for case in every_shift(config.acc_bits, config.coef_bits):
+            total, scale, shift, enable = case
+            dut["total"] = total % (1 << config.acc_bits)
+            dut["scale"] = scale % (1 << config.coef_bits)
+            dut["shift"] = shift
+            dut["enable"] = enable
+            dut.clock(2)
+            assert dut["result"] == due(case, config) % (1 << config.acc_bits), case
 
 
 @pytest.mark.parametrize("bits", [0, 5])
