@@ -33,4 +33,6 @@ def config_from(arguments: Namespace, k: int | None = None) -> HardwareConfig:
     given: dict[str, Any] = {
         name: getattr(arguments, name) for name in names if hasattr(arguments, name)
     }
-    return HardwareConfig(**given if k is None else given | {"k": k})
+    if k is not None:
+        given["k"] = k
+    return HardwareConfig(**given)

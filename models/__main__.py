@@ -1,4 +1,4 @@
-"""Command line of the numbers: formats, quantize, show, bench."""
+"""Command line of the numbers: formats, quantize, show, eval, bench."""
 
 import json
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -14,7 +14,8 @@ PROGRAM = "python -m models"
 EXAMPLE = """examples:
   python -m models formats
   python -m models quantize smollm2 --format sbvr:k=2,group=64 -o build/smollm2.safetensors
-  python -m models show build/smollm2.safetensors"""
+  python -m models show build/smollm2.safetensors
+  python -m models eval build/smollm2.safetensors --text text.txt"""
 
 
 def main() -> None:
@@ -44,6 +45,14 @@ def main() -> None:
     sub.add_argument("--layers", default="*", help="shell pattern of layer names (default: all)")
     sub = command("show", "Show what a file of layers holds.", show)
     sub.add_argument("file", type=Path)
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    sub = command("eval", "Perplexity in float, with quantized weights, and in integers.", evaluate)
+    sub.add_argument("file", type=Path)
+    sub.add_argument("--text", type=Path, required=True, help="file with the text, UTF-8")
+    sub.add_argument("--tokens", type=int, default=20000, help="at most so many (default: 20000)")
+    sub.add_argument("--context", type=int, default=1024, help="tokens a window (default: 1024)")
+    sub.add_argument("--model", help="the model (default: the one that the file was made from)")
+    sub.add_argument("--batch", type=int, default=1, help="windows read at once (default: 1)")
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub = command("bench", "Time the reference against float layers of the same shapes.", bench)
     sub.add_argument("--json", action="store_true", help="print JSON")
@@ -102,6 +111,26 @@ def _row(layer: BitplaneLayer) -> dict:
         "stored_bits": layer.stored_bits,
         "bits_per_weight": round(layer.bits_per_weight, 4),
     }
+
+
+def evaluate(arguments: Namespace) -> None:
+    """Print the perplexity of a file's model."""
+    with open_layers(arguments.file) as file:
+        source = arguments.model or file.info.get("model")
+        if not source:
+            raise ValueError(f"--model must be given, as {arguments.file} names none")
+        from models import eval as evaluation
+        from models.llm import load
+
+        llm = load(source)
+        windows = evaluation.read_windows(llm, arguments.text, arguments.tokens, arguments.context)
+        results = list(evaluation.evaluate(llm, file, windows, arguments.batch))
+    if arguments.json:
+        print(json.dumps(evaluation.figures(results, windows), indent=2))
+        return
+    print(f"{arguments.file}: {source}, {windows.numel()} tokens in {len(windows)} windows of "
+          f"{windows.shape[1]} from {arguments.text}")  # fmt: skip
+    print(evaluation.report(results))
 
 
 def bench(arguments: Namespace) -> None:

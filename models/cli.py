@@ -28,8 +28,9 @@ def parse(parser: ArgumentParser) -> Namespace:
 
     parser.error = error
     for action in parser._actions:  # no public name leads to the parsers of subcommands
-        if isinstance(action.choices, dict):
-            for subcommand in action.choices.values():
+        choices = action.choices if isinstance(action.choices, dict) else {}
+        for subcommand in choices.values():
+            if isinstance(subcommand, ArgumentParser):
                 subcommand.error = error
     return parser.parse_args()
 

@@ -18,8 +18,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        The folder is missing or cannot be written.
+        The folder is missing or cannot be written, or ``path`` is a folder.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} must be a file, got a folder")
     with blaming(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)

@@ -8,7 +8,8 @@ from torch import Tensor
 from models import planes
 from models.bitplane import BitplaneLayer, Path
 from models.checks import require
-from models.codes import Activation
+from models.codes import Activation, Transform
+from models.encode import transform_matrix
 from models.reference import integer_weights
 from models.stage import Stage
 
@@ -37,12 +38,52 @@ def from_real(
     coefficients : float64, (out, groups, k)
     offset : float64, (out, groups), or None
     """
-    k = len(bits)
+    path = path_from_real(bits, group, coefficients, offset, activation)
+    return BitplaneLayer(name, bits.shape[2], (path,))
+
+
+def path_from_real(
+    bits: NDArray[np.bool_],
+    group: int,
+    coefficients: NDArray[np.float64],
+    offset: NDArray[np.float64] | None,
+    activation: Activation,
+    monomials: tuple[int, ...] | None = None,
+    gather: NDArray[np.int32] | None = None,
+    column_scale: NDArray[np.float32] | None = None,
+    transform: Transform | None = None,
+    top: int = TOP,
+) -> Path:
+    """Lower planes to a path of one stage, as :func:`from_real`.
+
+    Parameters
+    ----------
+    bits : bool, (k, out, columns)
+    coefficients : float64, (out, groups, terms)
+    offset : float64, (out, groups), or None
+    monomials : tuple of int, (terms,)
+        As in :class:`models.stage.Stage`; the planes themselves when None.
+    gather : int32, (columns,), or None
+    column_scale : float32, (1, inputs used), or None
+    top : int
+        Largest integer coefficient.
+    """
+    terms = coefficients.shape[2]
     together = coefficients if offset is None else np.dstack([coefficients, offset])
-    whole, unit = fixed_point(together)
-    last = None if offset is None else np.ascontiguousarray(whole[np.newaxis, ..., k])
-    first = np.ascontiguousarray(whole[np.newaxis, ..., :k])
-    return _layer(name, bits, group, first, last, None, unit, activation)
+    whole, unit = fixed_point(together, top)
+    stage = Stage(
+        planes=planes.pack(bits),
+        columns=bits.shape[2],
+        group=_cut(group, bits.shape[2], activation),
+        coefficients=np.ascontiguousarray(whole[np.newaxis, ..., :terms]),
+        monomials=monomials or tuple(1 << plane for plane in range(terms)),
+        offset=None if offset is None else np.ascontiguousarray(whole[np.newaxis, ..., terms]),
+        gather=gather,
+        column_scale=column_scale,
+        activation=activation,
+        transform=transform,
+    )
+    return Path((stage,), unit)
 
 
 def from_table(
@@ -77,26 +118,32 @@ def from_integers(
     offset: NDArray[np.int16] | None,
     scale: NDArray[np.float32],
     activation: Activation,
+    monomials: tuple[int, ...] | None = None,
 ) -> BitplaneLayer:
     """Lower planes whose coefficients are small integers times a scale; nothing is rounded.
 
     Parameters
     ----------
     bits : bool, (k, out, in)
-    places : tuple of int, (k,)
+    places : tuple of int, (terms,)
         The same in every row.
-    offset : int16, (out,), or None
+    offset : int16, (out,) or (1,), or None
     scale : float32, (out,) or (1,)
+    monomials : tuple of int, (terms,)
+        As in :class:`models.stage.Stage`; the planes themselves when None.
     """
     coefficients = np.array(places, np.int16).reshape(1, 1, 1, -1)
     rows = None if offset is None else offset.reshape(1, -1, 1)
-    return _layer(name, bits, bits.shape[2], coefficients, rows, None, scale, activation)
+    group = bits.shape[2]
+    return _layer(name, bits, group, coefficients, rows, None, scale, activation, monomials)
 
 
-def fixed_point(values: NDArray[np.float64]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+def fixed_point(
+    values: NDArray[np.float64], top: int = TOP
+) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
     """Round real numbers to int16 multiples of one float32 unit per row.
 
-    The unit is the row's largest magnitude over 32767, but not below the smallest normal
+    The unit is the row's largest magnitude over ``top``, but not below the smallest normal
     float32; an all-zero row has unit 1. Ties round to even; the error is at most ``unit / 2``.
 
     Parameters
@@ -111,7 +158,7 @@ def fixed_point(values: NDArray[np.float64]) -> tuple[NDArray[np.int16], NDArray
     peak = np.abs(values).reshape(len(values), -1).max(axis=1)
     fits = bool((peak <= np.finfo(np.float32).max).all())
     require(fits, "coefficients", "be finite float32", "a NaN, an infinity or more")
-    unit = np.maximum(peak / TOP, np.finfo(np.float32).tiny).astype(np.float32)
+    unit = np.maximum(peak / top, np.finfo(np.float32).tiny).astype(np.float32)
     unit[peak == 0] = 1.0
     wide = unit.astype(np.float64).reshape(-1, *[1] * (values.ndim - 1))
     return np.rint(values / wide).astype(np.int16), unit
@@ -120,7 +167,8 @@ def fixed_point(values: NDArray[np.float64]) -> tuple[NDArray[np.int16], NDArray
 def dense(layer: BitplaneLayer) -> NDArray[np.float32]:
     """Return the real matrix that a layer stands for, its biases apart.
 
-    Defined for layers whose paths are single stages without transform and router.
+    Defined for layers whose paths are single stages without router. A transform counts with the
+    exact values of its matrix, as if codes were not rounded after it.
 
     Returns
     -------
@@ -129,9 +177,12 @@ def dense(layer: BitplaneLayer) -> NDArray[np.float32]:
     total = np.zeros((layer.out, layer.inputs), np.float32)
     for path in layer.paths:
         stage = path.stages[0]
-        single = len(path.stages) == 1 and stage.transform is None and path.router is None
-        require(single, "a layer with a matrix", "have single stages only", "a chain or transform")
+        single = len(path.stages) == 1 and path.router is None
+        require(single, "a layer with a matrix", "have single stages only", "a chain or router")
         views = integer_weights(stage).numpy().astype(np.float32)
+        if stage.transform is not None:
+            inputs = layer.inputs if stage.gather is None else len(stage.gather)
+            views = _untransformed(views, stage.transform)[..., :inputs]
         if stage.column_scale is not None:
             views *= stage.column_scale[:, np.newaxis]
         part = views.sum(axis=0) * path.out_scale[:, np.newaxis]
@@ -140,6 +191,13 @@ def dense(layer: BitplaneLayer) -> NDArray[np.float32]:
         else:
             np.add.at(total.T, stage.gather, part.T)
     return total
+
+
+def _untransformed(weights: NDArray[np.float32], spec: Transform) -> NDArray[np.float32]:
+    """Return what weights of samples are worth to the codes before a transform."""
+    matrix = transform_matrix(spec).numpy() * 2.0**-spec.shift
+    blocks = weights.reshape(*weights.shape[:-1], -1, spec.samples) @ matrix
+    return blocks.reshape(*weights.shape[:-1], -1).astype(np.float32)
 
 
 def relative_error(weight: NDArray[np.floating] | Tensor, layer: BitplaneLayer) -> float:
@@ -173,17 +231,23 @@ def _layer(
     index: NDArray[np.uint8] | NDArray[np.uint16] | None,
     out_scale: NDArray[np.float32],
     activation: Activation,
+    monomials: tuple[int, ...] | None = None,
 ) -> BitplaneLayer:
-    """Make the layer; where a row has one group only, it is cut as its activations are."""
+    """Make the layer."""
     k, _, columns = bits.shape
     stage = Stage(
         planes=planes.pack(bits),
         columns=columns,
-        group=(activation.group or columns) if group == columns else group,
+        group=_cut(group, columns, activation),
         coefficients=coefficients,
-        monomials=tuple(1 << plane for plane in range(k)),
+        monomials=monomials or tuple(1 << plane for plane in range(k)),
         offset=offset,
         index=index,
         activation=activation,
     )
     return BitplaneLayer(name, columns, (Path((stage,), out_scale),))
+
+
+def _cut(group: int, columns: int, activation: Activation) -> int:
+    """Group of a stage: where a row has one only, it is cut as its activations are."""
+    return (activation.group or columns) if group == columns else group

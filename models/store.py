@@ -70,10 +70,8 @@ def _describe(value: Any, name: str, tensors: dict[str, NDArray]) -> Any:
 def _restore(kind: Any, value: Any, name: str, tensors: Any) -> Any:
     """Make the part of this kind that :func:`_describe` turned into JSON.
 
-    Raises
-    ------
-    ValueError, SafetensorError, TypeError
-        The JSON is not that of such a part, or a tensor is missing or of a foreign type.
+    Foreign JSON raises ``ValueError`` or ``OverflowError``; a missing tensor ``SafetensorError``;
+    one of a type that NumPy lacks ``TypeError`` or ``AttributeError``.
     """
     if isinstance(kind, UnionType):
         if value is None:
@@ -152,7 +150,7 @@ class BitplaneFile:
         try:
             layer = _restore(BitplaneLayer, self._described[name], name, self._tensors)
             require(layer.name == name, "its name", f"be {name}", layer.name)
-        except (ValueError, SafetensorError, TypeError, OverflowError) as error:
+        except (ValueError, SafetensorError, TypeError, OverflowError, AttributeError) as error:
             text = " ".join(str(error).split())
             raise ValueError(f"{self.path} must hold a whole layer {name}, got: {text}") from error
         return layer

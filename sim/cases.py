@@ -34,7 +34,7 @@ def random_job(
     scales = rng.integers(-top - 1, top + 1, (1, out)).astype(np.int16)
     coefficients = rng.integers(-top - 1, top + 1, (1, out, groups, terms)).astype(np.int16)
     offset = rng.integers(-top - 1, top + 1, (1, out, groups)).astype(np.int16)
-    shift = int(rng.integers(0, config.sum_bits + 2 * config.coef_bits))
+    shift = int(rng.integers(0, min(63, config.sum_bits + 2 * config.coef_bits)))
     stage = Stage(
         planes=pack(rng.random((config.k, out, columns)) < rng.random()),
         columns=columns,

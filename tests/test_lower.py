@@ -20,6 +20,7 @@ from models.lower import (
     real_matrix,
     relative_error,
 )
+from models.reference import integer_weights
 from models.stage import Stage
 
 SHAPES = [(1, 1, 1), (1, 7, 3), (3, 1, 1), (5, 12, 4), (4, 13, 5), (2, 40, 40)]
@@ -166,10 +167,25 @@ def test_matrix_of_gathered_columns_views_and_paths() -> None:
     assert np.abs(dense(layer) - want).max() < 1e-5  # float32 sums of numbers below 100
 
 
-def test_transform_has_no_matrix() -> None:
-    stage = stage_of(np.random.default_rng(4), 8, transform=Transform("repeat", 4, 4, 8))
-    layer = BitplaneLayer("x", 8, (Path((stage,), np.ones(3, np.float32)),))
-    text = "a layer with a matrix must have single stages only, got a chain or transform"
+def test_matrix_includes_the_transform() -> None:
+    rng = np.random.default_rng(4)
+    samples = rng.integers(-99, 99, (6, 4)).astype(np.int16)
+    transform = Transform("matrix", 4, 6, 8, shift=3, matrix=samples)
+    stage = stage_of(rng, 18, transform=transform)  # 10 inputs are padded to 12
+    layer = BitplaneLayer("x", 10, (Path((stage,), np.ones(3, np.float32)),))
+    weights = integer_weights(stage).numpy()[0]
+    want = np.zeros((3, 12))
+    for block in range(3):
+        part = weights[:, 6 * block : 6 * block + 6]
+        want[:, 4 * block : 4 * block + 4] = part @ (samples / 8)
+    assert np.array_equal(dense(layer), want[:, :10].astype(np.float32))
+
+
+def test_router_has_no_matrix() -> None:
+    column_scale, router = np.ones((1, 8), np.float32), np.ones((1, 8), np.float32)
+    stage = stage_of(np.random.default_rng(4), 8, column_scale=column_scale)
+    layer = BitplaneLayer("x", 8, (Path((stage,), np.ones((1, 3), np.float32), router),))
+    text = "a layer with a matrix must have single stages only, got a chain or router"
     with pytest.raises(ValueError, match=f"^{text}$"):
         dense(layer)
 

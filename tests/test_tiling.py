@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stages import stage_of
+from builders import random_stage
 
 from hwgen.config import HardwareConfig
 from hwgen.tiling import Tiling
@@ -13,6 +13,13 @@ from models.codes import Activation, Requantize, Transform
 from models.stage import Stage
 
 CONFIG = HardwareConfig(k=2, pe=4, lanes=8, columns=64, rows=20)
+
+
+def stage_of(out: int, columns: int, group: int, **more: Any) -> Stage:
+    """Make a stage with coefficients of 8 bits and no offsets, unless ``more`` says otherwise."""
+    rng = np.random.default_rng(out)
+    plain: dict[str, Any] = {"bounds": (-99, 100), "offset": None}
+    return random_stage(rng, out, columns, group=group, **(plain | more))
 
 
 def count(stage: Stage, config: HardwareConfig) -> tuple[int, int, int]:
@@ -52,6 +59,15 @@ def test_largest_stage_that_fits() -> None:
     stage = stage_of(20, 64, 8)
     tiling = Tiling.of(stage, CONFIG)
     assert (tiling.row_words, tiling.row_tiles) == (CONFIG.buffer_words, CONFIG.most_row_tiles)
+
+
+def test_example_of_the_architecture_page() -> None:
+    """The numbers in ``docs/architecture.md``."""
+    config = HardwareConfig()
+    tiling = Tiling.of(stage_of(576, 576, 64), config)
+    assert tiling == Tiling(9, 9, 2, 2, 2, 8)
+    assert (tiling.row_words, tiling.words, tiling.steps) == (18, 162, 2592)
+    assert (config.scalers, config.slots, config.latency) == (8, 8, 20)
 
 
 def requantize(bits: int = 8, scale: int = 1, views: int = 1) -> Requantize:

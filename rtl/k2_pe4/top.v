@@ -337,8 +337,8 @@ module pe(mask, term_load, bits, valid, first, last, clk, rst, sum, planes);
   wire [1:0] _05_;
   wire [2:0] _06_;
   wire [3:0] _07_;
-  wire [13:0] _08_;
-  wire [13:0] _09_;
+  wire [12:0] _08_;
+  wire [12:0] _09_;
   wire [7:0] _10_;
   wire [7:0] _11_;
   wire [7:0] _12_;
@@ -351,8 +351,8 @@ module pe(mask, term_load, bits, valid, first, last, clk, rst, sum, planes);
   input clk;
   wire clk;
   reg [3:0] count;
-  reg [11:0] dot;
-  wire [11:0] dot_next;
+  reg [10:0] dot;
+  wire [10:0] dot_next;
   input first;
   wire first;
   input last;
@@ -363,8 +363,8 @@ module pe(mask, term_load, bits, valid, first, last, clk, rst, sum, planes);
   wire [15:0] planes;
   input rst;
   wire rst;
-  output [11:0] sum;
-  reg [11:0] sum;
+  output [10:0] sum;
+  reg [10:0] sum;
   reg [7:0] term;
   input term_load;
   wire term_load;
@@ -372,7 +372,7 @@ module pe(mask, term_load, bits, valid, first, last, clk, rst, sum, planes);
   wire valid;
   assign _00_ = - count;
   assign _08_ = $signed({ dot, 1'h0 }) + $signed({ 1'h0, count });
-  assign { _09_[13:12], dot_next } = first ? { _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_ } : _08_;
+  assign { _09_[12:11], dot_next } = first ? { _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_ } : _08_;
   assign chosen = term & bits;
   assign _10_ = ~ { mask[0], mask[0], mask[0], mask[0], mask[0], mask[0], mask[0], mask[0] };
   assign _11_ = planes[7:0] | _10_;
@@ -395,7 +395,7 @@ module pe(mask, term_load, bits, valid, first, last, clk, rst, sum, planes);
   always @(posedge clk)
     if (term_load) term <= _14_;
   assign _15_ = & { last, valid };
-  assign _09_[11:0] = dot_next;
+  assign _09_[10:0] = dot_next;
 endmodule
 
 module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid);
@@ -416,10 +416,10 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
   wire ends;
   reg [21:0] fetched;
   reg fetched_valid;
-  wire [11:0] pe_0__sum;
-  wire [11:0] pe_1__sum;
-  wire [11:0] pe_2__sum;
-  wire [11:0] pe_3__sum;
+  wire [10:0] pe_0__sum;
+  wire [10:0] pe_1__sum;
+  wire [10:0] pe_2__sum;
+  wire [10:0] pe_3__sum;
   input [63:0] planes;
   wire [63:0] planes;
   input rst;
@@ -428,15 +428,15 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
   reg selected_valid;
   input [21:0] step;
   wire [21:0] step;
-  output [47:0] sums;
-  wire [47:0] sums;
+  output [43:0] sums;
+  wire [43:0] sums;
   wire term_load;
   input valid;
   wire valid;
   input [63:0] weights;
   wire [63:0] weights;
-  output [11:0] x_sum;
-  wire [11:0] x_sum;
+  output [10:0] x_sum;
+  wire [10:0] x_sum;
   assign term_load = fetched_valid & fetched[3];
   assign ends = counted_valid & ended[4];
   assign _00_ = fetched[0] ? planes[63:56] : planes[55:48];
@@ -572,25 +572,25 @@ module requantizer(scale, shift, enable, clk, rst, result, total);
 endmodule
 
 module scaler(sum_slot, sum_term, sum_first, sum_valid, coefficient, offset, use_offset, x_sum, total_slot, total_first, total_valid, clk, rst, total, value);
-  wire [14:0] _00_;
-  wire [15:0] _01_;
+  wire [13:0] _00_;
+  wire [14:0] _01_;
   wire [47:0] _02_;
   wire [48:0] _03_;
   wire [49:0] _04_;
-  wire [30:0] _05_;
-  wire [30:0] _06_;
+  wire [29:0] _05_;
+  wire [29:0] _06_;
   input clk;
   wire clk;
   input [15:0] coefficient;
   wire [15:0] coefficient;
-  wire [14:0] group_sum;
-  reg [14:0] group_sum_held;
+  wire [13:0] group_sum;
+  reg [13:0] group_sum_held;
   wire [47:0] new_total__data;
   input [15:0] offset;
   wire [15:0] offset;
-  wire [14:0] old_sum__data;
+  wire [13:0] old_sum__data;
   wire [47:0] old_total__data;
-  reg [30:0] product;
+  reg [29:0] product;
   input rst;
   wire rst;
   input sum_first;
@@ -611,12 +611,12 @@ module scaler(sum_slot, sum_term, sum_first, sum_valid, coefficient, offset, use
   wire total_valid;
   input use_offset;
   wire use_offset;
-  input [11:0] value;
-  wire [11:0] value;
-  reg [30:0] x_product;
-  input [14:0] x_sum;
-  wire [14:0] x_sum;
-  reg [14:0] group_sums [7:0];
+  input [10:0] value;
+  wire [10:0] value;
+  reg [29:0] x_product;
+  input [13:0] x_sum;
+  wire [13:0] x_sum;
+  reg [13:0] group_sums [7:0];
   always @(posedge clk) begin
     if (sum_valid)
       group_sums[{ sum_term, sum_slot }] <= group_sum;
@@ -628,7 +628,7 @@ module scaler(sum_slot, sum_term, sum_first, sum_valid, coefficient, offset, use
       totals[total_slot] <= new_total__data;
   end
   assign old_total__data = totals[total_slot];
-  assign { _01_[15], group_sum } = $signed(_00_) + $signed(value);
+  assign { _01_[14], group_sum } = $signed(_00_) + $signed(value);
   assign _02_ = total_first ? 48'h000000000000 : old_total__data;
   assign _03_ = $signed(_02_) + $signed(product);
   assign { _04_[49:48], new_total__data } = $signed(_03_) + $signed(x_product);
@@ -640,12 +640,12 @@ module scaler(sum_slot, sum_term, sum_first, sum_valid, coefficient, offset, use
     product <= _05_;
   always @(posedge clk)
     total <= new_total__data;
-  assign _00_ = sum_first ? 15'h0000 : old_sum__data;
+  assign _00_ = sum_first ? 14'h0000 : old_sum__data;
   always @(posedge clk)
-    if (!use_offset) x_product <= 31'h00000000;
+    if (!use_offset) x_product <= 30'h00000000;
     else x_product <= _06_;
   assign _04_[47:0] = new_total__data;
-  assign _01_[14:0] = group_sum;
+  assign _01_[13:0] = group_sum;
 endmodule
 
 module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coefficients_read, offsets_read, scales_read, valid, results, ends);
@@ -655,11 +655,11 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   wire _03_;
   wire _04_;
   wire _05_;
-  wire [14:0] _06_;
-  wire [15:0] _07_;
-  wire [11:0] _08_;
-  wire [11:0] _09_;
-  wire [11:0] _10_;
+  wire [13:0] _06_;
+  wire [14:0] _07_;
+  wire [10:0] _08_;
+  wire [10:0] _09_;
+  wire [10:0] _10_;
   wire _11_;
   wire _12_;
   wire _13_;
@@ -704,19 +704,19 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   wire [15:0] scales;
   output scales_read;
   wire scales_read;
-  input [47:0] sums;
-  wire [47:0] sums;
+  input [43:0] sums;
+  wire [43:0] sums;
   reg [23:0] total;
   reg total_valid;
   output valid;
   reg valid;
   reg [23:0] value;
-  reg [11:0] value_0;
+  reg [10:0] value_0;
   reg value_valid;
-  reg [14:0] x_group_sum;
-  input [11:0] x_sum;
-  wire [11:0] x_sum;
-  reg [11:0] x_value;
+  reg [13:0] x_group_sum;
+  input [10:0] x_sum;
+  wire [10:0] x_sum;
+  reg [10:0] x_value;
   assign last_slot = \drain.slot  == 2'h3;
   assign _00_ = coefficients_read & value[8];
   assign offsets_read = _00_ & value[14];
@@ -732,10 +732,10 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   assign _03_ = ! value[23:22];
   assign _04_ = value_valid & _03_;
   assign _05_ = _04_ & value[8];
-  assign _06_ = value[9] ? 15'h0000 : x_group_sum;
+  assign _06_ = value[9] ? 14'h0000 : x_group_sum;
   assign _07_ = $signed(_06_) + $signed(x_value);
-  assign _08_ = \drain.slot [0] ? sums[47:36] : sums[35:24];
-  assign _09_ = \drain.slot [0] ? sums[23:12] : sums[11:0];
+  assign _08_ = \drain.slot [0] ? sums[43:33] : sums[32:22];
+  assign _09_ = \drain.slot [0] ? sums[21:11] : sums[10:0];
   assign _10_ = \drain.slot [1] ? _08_ : _09_;
   assign _11_ = rounding[23:22] == 2'h3;
   assign _12_ = rounding[13] & _11_;
@@ -754,7 +754,7 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   always @(posedge clk)
     value_0 <= _10_;
   always @(posedge clk)
-    if (_05_) x_group_sum <= _07_[14:0];
+    if (_05_) x_group_sum <= _07_[13:0];
   always @(posedge clk)
     if (rst) valid <= 1'h0;
     else valid <= rounding_valid;
@@ -1014,8 +1014,8 @@ module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations_
   wire [63:0] activations__planes;
   wire [21:0] array__ended;
   wire array__ends;
-  wire [47:0] array__sums;
-  wire [11:0] array__x_sum;
+  wire [43:0] array__sums;
+  wire [10:0] array__x_sum;
   input clk;
   wire clk;
   wire coefficients__available;

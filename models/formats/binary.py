@@ -1,0 +1,80 @@
+"""Signs with a scale and a mean, as XNOR-Net; 1-bit activations of either kind."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.bitplane import BitplaneLayer, Path
+from models.codes import Activation
+from models.formats.groups import group_sizes, in_groups
+from models.formats.spec import Format, require_group
+from models.lower import TOP, from_integers, path_from_real, real_matrix
+from models.reference import integer_weights
+
+
+@dataclass(frozen=True)
+class Binary(Format):
+    """Signs with the mean magnitude as scale (XNOR-Net).
+
+    Weights are ``mean + a * sign(w - mean)`` with ``a = mean|w - mean|`` per row or group, and 0
+    counts as positive. With ``mean=dropped`` they are ``a * sign(w - mean)``, as in XNOR-Net
+    (arXiv 1603.05279), which centers weights in training. ``form`` is what 1-bit activations
+    stand for, with the token's mean magnitude as scale: ``sign`` is 1 where the input is positive
+    and else -1, ``bool`` is 1 and 0. Planes meet 0 and 1 in both; for signs the coefficients
+    count twice and a bias per row takes the sum of the row's integer weights away again
+    (``sum w (2b - 1) = 2 sum w b - sum w``), so such a layer has no :func:`models.lower.dense`.
+    Storage: ``1 + 32 / group`` bits per weight and 32 per row; a group less with the mean dropped
+    (and nothing but the 32 with ``scale=row``); 64 more per row for signs.
+    """
+
+    scale: Literal["row", "group"] = "row"
+    group: int = 128
+    mean: Literal["kept", "dropped"] = "kept"
+    form: Literal["sign", "bool"] = "sign"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_group(self.group, self.scale, Binary.group)
+
+    def quantize(
+        self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
+    ) -> BitplaneLayer:
+        """Take means, scales and signs."""
+        matrix = real_matrix(weight).double()
+        columns = matrix.shape[1]
+        group = self.group if self.scale == "group" else columns
+        sizes = group_sizes(columns, group)
+        mean = in_groups(matrix, group).sum(2) / sizes  # (out, groups)
+        rest = matrix - mean.repeat_interleave(sizes, dim=1)
+        scale = (in_groups(rest.abs(), group).sum(2) / sizes).numpy()
+        bits = (rest >= 0).numpy()[np.newaxis]
+        if self.mean == "dropped" and self.scale == "row":
+            minus = np.full(1, -1, np.int16)
+            rows = scale[:, 0].astype(np.float32)
+            path = from_integers(name, bits, (2,), minus, rows, activation).paths[0]
+        else:
+            offset = (mean.numpy() if self.mean == "kept" else 0.0) - scale
+            twice = (2 * scale)[..., np.newaxis]
+            path = path_from_real(bits, group, twice, offset, activation, top=TOP // 2)
+        if activation.bits == 1 and self.form == "sign":
+            path = for_signs(path)
+        return BitplaneLayer(name, columns, (path,))
+
+
+def for_signs(path: Path) -> Path:
+    """Return a path of one stage whose 1-bit activations stand for -1 and 1, not 0 and 1.
+
+    Its coefficients double, and must fit in int16.
+    """
+    (stage,) = path.stages
+    sums = integer_weights(stage).numpy().sum((0, 2), dtype=np.int64)
+    double = replace(
+        stage,
+        coefficients=2 * stage.coefficients,
+        offset=None if stage.offset is None else 2 * stage.offset,
+        bias=-sums,
+    )
+    return replace(path, stages=(double,))

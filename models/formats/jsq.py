@@ -1,0 +1,64 @@
+"""Integers of which a mask keeps n of every m, as JSQ."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.bitplane import BitplaneLayer
+from models.checks import require
+from models.codes import Activation
+from models.formats.groups import in_groups
+from models.formats.spec import Format
+from models.lower import from_integers, real_matrix
+
+
+@dataclass(frozen=True)
+class Jsq(Format):
+    """Symmetric integers with a scale per row, of which a mask keeps n of every m.
+
+    The structure is that of JSQ (joint sparsification and quantization, Guo et al., ICML 2024);
+    the authors choose what to keep by activations as well, here the largest magnitudes stay, the
+    first of equal ones. A shorter last m keeps at most n. The scale is the row's peak over
+    ``2**(bits-1) - 1``; ties round to even. Planes are the mask, then the integers of all
+    weights in two's complement; each term is the AND of the mask and one of these.
+    Storage: ``1 + bits`` bits per weight and 32 per row. (Storing kept weights only would take
+    ``1 + bits / 2`` or less, but other hardware.)
+    """
+
+    pattern: Literal["2:4", "4:8"] = "2:4"
+    bits: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(2 <= self.bits <= 8, "bits", "be from 2 to 8", self.bits)
+
+    def quantize(
+        self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
+    ) -> BitplaneLayer:
+        """Choose the mask, and round all weights."""
+        matrix = real_matrix(weight)
+        keep, of = (int(word) for word in self.pattern.split(":"))
+        mask = largest(matrix.abs(), keep, of)
+        top = 2 ** (self.bits - 1) - 1
+        scale = matrix.abs().amax(1) / top
+        scale = scale.where(scale > 0, 1.0)
+        whole = (matrix / scale[:, None]).round().clamp(-top, top).to(torch.int16)
+        bits = torch.stack([mask] + [(whole >> plane & 1).bool() for plane in range(self.bits)])
+        places = [1 << plane for plane in range(self.bits)]
+        places[-1] = -places[-1]
+        monomials = tuple(1 | 2 << plane for plane in range(self.bits))
+        return from_integers(
+            name, bits.numpy(), tuple(places), None, scale.numpy(), activation, monomials
+        )
+
+
+def largest(magnitudes: Tensor, keep: int, of: int) -> Tensor:
+    """Mark the ``keep`` largest of every ``of`` columns, the first of equal ones; bool."""
+    groups = in_groups(magnitudes, of, fill=-1.0)
+    order = groups.argsort(dim=2, descending=True, stable=True)[..., :keep]
+    mask = torch.zeros_like(groups, dtype=torch.bool).scatter(2, order, True)
+    return mask.flatten(1)[:, : magnitudes.shape[1]]

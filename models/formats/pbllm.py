@@ -1,0 +1,77 @@
+"""Signs, but a share of the weights as 8-bit integers: partial binarization."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.bitplane import BitplaneLayer
+from models.checks import require
+from models.codes import Activation
+from models.formats.spec import Format
+from models.lower import path_from_real, real_matrix
+
+BITS = 8
+"""Of the weights that are not signs."""
+TOP = 127
+
+
+@dataclass(frozen=True)
+class PbLlm(Format):
+    """Signs with a scale and mean per row, but the largest weights in 8 bits (PB-LLM).
+
+    ``share`` percent of the matrix's weights, by magnitude, are symmetric 8-bit integers with a
+    scale per row; the others are ``mean + a * sign(w - mean)``, mean and ``a = mean|w - mean|``
+    being theirs (arXiv 2310.00034, without the authors' error feedback and training). Planes are
+    the mask of the integers and 8 that hold an integer where the mask is set and a sign, in the
+    lowest one, elsewhere. The terms are the mask, the lowest plane and 8 ANDs with the mask.
+    Storage: 9 bits per weight and ``16 * 11 + 32`` per row, at the cost of 10 binary products;
+    a list of the kept weights instead would take ``2 + 8 * share`` bits, but other hardware.
+    """
+
+    share: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 <= self.share <= 100, "share", "be from 0 to 100 percent", self.share)
+
+    def quantize(
+        self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
+    ) -> BitplaneLayer:
+        """Choose the weights to keep, round these, and binarize the others."""
+        matrix = real_matrix(weight)
+        mask = self._kept(matrix)
+        peak = torch.where(mask, matrix.abs(), 0.0).amax(1)
+        step = peak / TOP  # 0 where a row keeps nothing
+        whole = (matrix / step.where(step > 0, 1.0)[:, None]).round().clamp(-TOP, TOP)
+        whole = whole.to(torch.int16)
+        others = (~mask).sum(1).clamp(min=1)
+        mean = torch.where(mask, 0.0, matrix.double()).sum(1) / others
+        rest = matrix - mean[:, None]
+        scale = torch.where(mask, 0.0, rest.abs()).sum(1) / others
+        lowest = torch.where(mask, (whole & 1).bool(), rest >= 0)
+        planes = [mask, lowest] + [mask & (whole >> bit & 1).bool() for bit in range(1, BITS)]
+        places = step.double()[:, None] * 2.0 ** torch.arange(BITS)  # of the masked terms
+        places[:, -1] *= -1
+        places[:, 0] -= 2 * scale
+        low = mean - scale
+        coefficients = torch.cat([-low[:, None], 2 * scale[:, None], places], 1)
+        path = path_from_real(
+            torch.stack(planes).numpy(),
+            matrix.shape[1],
+            coefficients[:, None].numpy(),
+            low[:, None].numpy(),
+            activation,
+            monomials=(1, 2, *(1 | 2 << bit for bit in range(BITS))),
+        )
+        return BitplaneLayer(name, matrix.shape[1], (path,))
+
+    def _kept(self, matrix: Tensor) -> Tensor:
+        """Mark the share of largest magnitude, the first of equal ones; bool."""
+        order = matrix.abs().flatten().argsort(descending=True, stable=True)
+        count = round(matrix.numel() * self.share / 100)
+        mask = torch.zeros(matrix.numel(), dtype=torch.bool)
+        mask[order[:count]] = True
+        return mask.view_as(matrix)
