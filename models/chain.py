@@ -96,15 +96,11 @@ def chain_path(chain: SignChain, activation: Activation, mid_bits: int, inputs: 
     first = replace(first, column_scale=column_scale.astype(np.float32), activation=activation)
     accumulators = _accumulators(first, inputs).double()
     worth = chain.q * unit
-    size = accumulators.square().mean(dim=0).numpy()  # (rank,)
-    spread = np.sqrt((worth**2 * size).mean(axis=1, keepdims=True))  # each view's own unit, so
-    spread[spread == 0] = 1.0  # that all of them use the whole range of codes
-    worth /= spread
-    code = mid_unit(accumulators[:, None, :] * torch.from_numpy(worth), mid_bits)
-    coefficients, unit = _row_coefficients(chain.a * spread)
+    code = np.array([[mid_unit(accumulators * torch.from_numpy(view), mid_bits)] for view in worth])
+    coefficients, unit = _row_coefficients(chain.a * code)
     second = _sign_stage(chain.left_signs, coefficients, 0)
     first = replace(first, requantize=_requantize(worth / code, mid_bits))
-    return Path((first, second), (unit * code).astype(np.float32))
+    return Path((first, second), unit.astype(np.float32))
 
 
 def mid_unit(values: Tensor, bits: int) -> float:
@@ -115,8 +111,8 @@ def mid_unit(values: Tensor, bits: int) -> float:
 
     Parameters
     ----------
-    values : float64, (tokens, views, rank)
-        What the codes are to stand for, in units of the token's scale.
+    values : float64, (tokens, rank)
+        What the codes of a view are to stand for, in units of the token's scale.
     bits : int
 
     Returns

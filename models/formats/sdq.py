@@ -38,9 +38,10 @@ class Sdq(Format):
     the resampling back D and the rotation R.
 
     ``profile=matrix``: R is a Hadamard matrix with random signs, D band-limited resampling by
-    FFT, as published; ``D^T R^T`` is one int16 matrix, whose result is rounded to ``bits``. ``profile=repeat``: no rotation and each weight held for its samples, so that
-    activations are repeated, exactly; a rotation as well would be a second transform. Where
-    weights have different numbers of samples (osr 2.5: 2 or 3), these are scaled before the loop.
+    FFT, as published; ``D^T R^T`` is one int16 matrix, whose result is rounded to ``bits``.
+    ``profile=repeat``: no rotation, and each weight is held for its samples, so that activations
+    are repeated, exactly; a rotation as well would be a second transform. Where weights have
+    different numbers of samples (osr 2.5: 2 or 3), these are scaled before the loop.
     ``search=grid``: instead of the published scale and quantiles (0.9, 0.9, 0.5), those of the
     authors' grid that lose least of 256 of the matrix's blocks. A short last block is padded with
     zeros.

@@ -1,0 +1,155 @@
+"""Bands of signs whose means, scales and signs are refined in turn: ARB-LLM."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.bitplane import BitplaneLayer, Path
+from models.checks import require
+from models.codes import Activation
+from models.formats.bands import (
+    Blocks,
+    bands_path,
+    centered_signs,
+    choose_columns,
+    large_ones,
+    signs_path,
+)
+from models.formats.spec import Format
+from models.formats.threads import one_thread
+from models.lower import real_matrix
+
+STEPS = 15
+"""Rounds of refinement, as published."""
+
+
+@dataclass(frozen=True)
+class Arb(Format):
+    """Bands of signs, refined in turn (ARB-LLM).
+
+    Columns and bands are those of ``billm``; then means, scales and signs are improved in turn,
+    each for the others as they are, for 15 rounds (arXiv 2410.03129). ``scales=row``: means and
+    scales per row, block and band, as there. ``scales=both``: no means, but scales of columns
+    beside those of row, block and band (ARB-LLM_RC); salient weights have two magnitudes, too,
+    and choose the nearer one. Sign and band are then stored as two planes of signs.
+
+    Storage: as ``billm``; with both scales 48 per row and block of either kind, 32 more per
+    column.
+    """
+
+    scales: Literal["row", "both"] = "row"
+    block: int = 128
+    salient: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.block >= 1, "block", "be 1 or more", self.block)
+        fits = 0 <= self.salient < self.block
+        require(fits, "salient", f"be from 0 to {self.block - 1}", self.salient)
+
+    @one_thread()
+    def quantize(
+        self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
+    ) -> BitplaneLayer:
+        """Choose salient columns and bands, then refine."""
+        matrix = real_matrix(weight).double()
+        plain, salient = choose_columns(matrix, self.block, self.salient)
+        large = large_ones(plain)
+        if self.scales == "both":
+            paths = [_both_scales(plain, large, activation)]
+            paths += [_both_scales(salient, None, activation)] if salient is not None else []
+            return BitplaneLayer(name, matrix.shape[1], tuple(paths))
+        fits = [refined(plain.values, part & plain.known) for part in (~large, large)]
+        mean, scale = (torch.stack(parts) for parts in zip(*fits, strict=True))
+        paths = [bands_path(plain, large, mean, scale, activation)]
+        paths += [_twice(salient, activation)] if salient is not None else []
+        return BitplaneLayer(name, matrix.shape[1], tuple(paths))
+
+
+def refined(values: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
+    """Refine mean and scale of signs for some values of (..., n); zeros for none."""
+    count = member.sum(-1).clamp(min=1)
+    total = (values * member).sum(-1)
+    mean, scale = centered_signs(values, member)
+    for _ in range(STEPS):
+        signs = torch.where(values >= mean[..., None], 1.0, -1.0).double() * member
+        mean = (total - scale * signs.sum(-1)) / count
+        scale = (signs * (values - mean[..., None])).sum(-1) / count
+    return mean, scale
+
+
+def _twice(salient: Blocks, activation: Activation) -> Path:
+    """Refine a mean and two scales, every weight taking the nearest of the four levels."""
+    values, known = salient.values, salient.known.double()
+    count = known.sum(-1)
+    mean, first = centered_signs(values, salient.known)
+    _, second = centered_signs((values - mean[..., None]).abs() - first[..., None], salient.known)
+    one, two = _nearest(values - mean[..., None], first, second)
+    for _ in range(STEPS):
+        mean = ((values - _sum(one, first) - _sum(two, second)) * known).sum(-1) / count
+        rest = (values - mean[..., None]) * known
+        first = ((rest - _sum(two, second) * known) * one).sum(-1) / count
+        second = ((rest - _sum(one, first) * known) * two).sum(-1) / count
+        one, two = _nearest(values - mean[..., None], first, second)
+    bits = salient.planes(one > 0, two > 0)
+    return signs_path(salient, bits, mean, torch.stack([first, second]), activation)
+
+
+def _sum(signs: Tensor, scale: Tensor) -> Tensor:
+    return signs * scale[..., None]
+
+
+def _nearest(rest: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Signs (..., n) of the nearest of ``+-first +- second``."""
+    levels = [(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)]
+    far = [(rest - (a * first + b * second)[..., None]).abs() for a, b in levels]
+    chosen = torch.stack(far).argmin(0)
+    table = torch.tensor(levels, dtype=torch.float64)
+    return table[chosen, 0], table[chosen, 1]
+
+
+def _both_scales(blocks: Blocks, large: Tensor | None, activation: Activation) -> Path:
+    """Refine two magnitudes per row and block, and scales of columns.
+
+    Without given bands, every weight takes the nearer magnitude.
+    """
+    sizes = blocks.values.abs()
+    columns = blocks.known.double()
+    upper = sizes > _ratio(sizes, columns)[..., None] if large is None else large
+    for _ in range(STEPS):
+        low, high = _magnitudes(sizes, columns, upper)
+        if large is None:
+            upper = sizes > columns * ((low + high) / 2)[..., None]
+            low, high = _magnitudes(sizes, columns, upper)
+        rows = torch.where(upper, high[..., None], low[..., None])
+        columns = _quotient((sizes * rows).sum(0), rows.square().sum(0)) * blocks.known
+        norm = (columns.square().sum(-1) / blocks.known.sum(-1)).sqrt()
+        columns = columns / torch.where(norm > 0, norm, 1.0)[..., None]
+    low, high = _magnitudes(sizes, columns, upper)
+    positive = blocks.values >= 0
+    bits = blocks.planes(positive, positive == upper)
+    scales = torch.stack([(high + low) / 2, (high - low) / 2])
+    spread = columns.flatten()[: len(blocks.columns)]
+    return signs_path(blocks, bits, torch.zeros_like(low), scales, activation, spread)
+
+
+def _magnitudes(sizes: Tensor, columns: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+    """Best magnitudes of the lower and upper weights, that of the others where there are none."""
+    low, high = (_ratio(sizes, columns * part) for part in (~upper, upper))
+    some = (columns * upper).sum(-1) > 0
+    rest = (columns * ~upper).sum(-1) > 0
+    return torch.where(rest, low, high), torch.where(some, high, low)
+
+
+def _ratio(sizes: Tensor, columns: Tensor) -> Tensor:
+    """Best factor of column scales (..., n) for sizes (..., n)."""
+    return _quotient((sizes * columns).sum(-1), columns.square().sum(-1))
+
+
+def _quotient(over: Tensor, under: Tensor) -> Tensor:
+    """Divide; 0 for 0 / 0."""
+    return over / torch.where(under > 0, under, 1.0)
