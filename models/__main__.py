@@ -1,4 +1,4 @@
-"""Command line of the numbers: formats, quantize, show, eval, bench."""
+"""Command line of the numbers: formats, quantize, show, eval, study, bench."""
 
 import json
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -53,6 +53,14 @@ def main() -> None:
     sub.add_argument("--context", type=int, default=1024, help="tokens a window (default: 1024)")
     sub.add_argument("--model", help="the model (default: the one that the file was made from)")
     sub.add_argument("--batch", type=int, default=1, help="windows read at once (default: 1)")
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    sub = command("study", "Errors by the width of the codes between two stages.", study)
+    sub.add_argument("subject", choices=["chain"])
+    sub.add_argument("model", help="as for quantize")
+    sub.add_argument("layers", nargs="+", help="names of layers, or their ends")
+    sub.add_argument("--text", type=Path, required=True, help="file with the text, UTF-8")
+    sub.add_argument("--tokens", type=int, default=1024, help="of the text (default: 1024)")
+    sub.add_argument("--format", default="dbf", help="format and options (default: dbf)")
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub = command("bench", "Time the reference against float layers of the same shapes.", bench)
     sub.add_argument("--json", action="store_true", help="print JSON")
@@ -131,6 +139,26 @@ def evaluate(arguments: Namespace) -> None:
     print(f"{arguments.file}: {source}, {windows.numel()} tokens in {len(windows)} windows of "
           f"{windows.shape[1]} from {arguments.text}")  # fmt: skip
     print(evaluation.report(results))
+
+
+def study(arguments: Namespace) -> None:
+    """Print what chains lose between their stages."""
+    from dataclasses import asdict
+
+    from models.eval import read_windows
+    from models.formats import parse as parse_format
+    from models.formats.dbf import Product
+    from models.llm import load
+    from models.study import chain_width, report
+
+    spec = parse_format(arguments.format)
+    if not isinstance(spec, Product):
+        raise ValueError(f"format must be one of chains, got {arguments.format!r}")
+    llm = load(arguments.model)
+    tokens = read_windows(llm, arguments.text, arguments.tokens, arguments.tokens)
+    prompt = str(llm.tokenizer.decode(tokens[0]))
+    rows = chain_width(llm, prompt, arguments.layers, spec)
+    print(json.dumps([asdict(row) for row in rows], indent=2) if arguments.json else report(rows))
 
 
 def bench(arguments: Namespace) -> None:

@@ -21,7 +21,7 @@ def requantize(value: Tensor, shift: int, bits: int) -> Tensor:
 
     Parameters
     ----------
-    value : int64, any shape
+    value : int64, any shape; int32 will do where ``shift`` is 0
         For a chain, the accumulator already multiplied by its row scale.
     shift : int, 0 or more
     """

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+import transformers
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
@@ -31,8 +32,8 @@ class Score:
     seconds : float
         Its part of the time that its batch took.
     peak_bytes : int
-        Most memory of the process while it was scored; since the start of the process where the
-        system does not let us reset the mark.
+        Most resident memory of the process while it was scored, mapped files included; since the
+        start of the process where the system does not let us reset the mark.
     """
 
     loss: float
@@ -83,7 +84,9 @@ def score(
 
 def fingerprint(model: PreTrainedModel) -> str:
     """Return a hash of all that decides what a model computes: weights and configuration."""
-    digest = hashlib.sha256(f"{torch.__version__} {model.config.to_json_string()}".encode())
+    digest = hashlib.sha256(
+        f"{torch.__version__} {transformers.__version__} {model.config.to_json_string()}".encode()
+    )
     for name, value in model.state_dict().items():
         digest.update(name.encode())
         digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)

@@ -84,7 +84,7 @@ def bench(arguments: Namespace) -> None:
 def layer(arguments: Namespace) -> None:
     """Run a layer, print its line, and fail unless all is equal."""
     with open_layers(arguments.file) as file:
-        found = file.layer(file.find(arguments.layer))
+        found = file.layer(arguments.layer)
         source = arguments.model or file.info["model"]
     planes = found.paths[0].stages[0].k if arguments.k is None else arguments.k
     config = config_from(arguments, planes)

@@ -62,6 +62,7 @@ GROUPED = {"scale": "group", "group": 4, "exponents": 1}
             "activation exponents must be from 1 to 15 for scale group, else 0, got 1",
         ),
         ({"value": 0.0}, "activation value must be from 2**-64 to 2**64, got 0.0"),
+        ({"value": 1e-20}, "activation value must be from 2**-64 to 2**64, got 1e-20"),
         ({"value": 1e20}, "activation value must be from 2**-64 to 2**64, got 1e+20"),
         ({"value": float("nan")}, "activation value must be from 2**-64 to 2**64, got nan"),
         ({"value": float("inf")}, "activation value must be from 2**-64 to 2**64, got inf"),

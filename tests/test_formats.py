@@ -381,10 +381,10 @@ def test_description_is_one_line_that_starts_with_a_spec(name: str) -> None:
     [
         (
             "sbrv",
-            "format must be one of sbvr, signs, ternary, int, got 'sbrv'; did you mean sbvr?",
+            f"format must be one of {', '.join(FORMATS)}, got 'sbrv'; did you mean sbvr?",
         ),
-        ("", "format must be one of sbvr, signs, ternary, int, got ''"),
-        ("gptq:k=2", "format must be one of sbvr, signs, ternary, int, got 'gptq'"),
+        ("", f"format must be one of {', '.join(FORMATS)}, got ''"),
+        ("gptq:k=2", f"format must be one of {', '.join(FORMATS)}, got 'gptq'"),
         (
             "sbvr:grup=2",
             "option of sbvr must be one of k, group, table, got 'grup'; did you mean group?",

@@ -185,7 +185,7 @@ def test_router_has_no_matrix() -> None:
     column_scale, router = np.ones((1, 8), np.float32), np.ones((1, 8), np.float32)
     stage = stage_of(np.random.default_rng(4), 8, column_scale=column_scale)
     layer = BitplaneLayer("x", 8, (Path((stage,), np.ones((1, 3), np.float32), router),))
-    text = "a layer with a matrix must have single stages only, got a chain or router"
+    text = "a layer with a matrix must have no router, got one"
     with pytest.raises(ValueError, match=f"^{text}$"):
         dense(layer)
 

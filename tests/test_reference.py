@@ -119,6 +119,26 @@ def test_codes_of_every_width(bits: int, signed: bool, scale: str) -> None:
     check(single("x", stage, 11, rng), random_tokens(rng, 11), spec)
 
 
+def test_scale_and_its_inverse_are_each_rounded_once() -> None:
+    """Codes of 16 bits show an inverse that is off by one unit in the last place."""
+    u = np.random.default_rng(7).standard_normal((300, 1, 400)).astype(np.float32)
+    high, peak = np.float32(32767), np.abs(u).max(axis=2, keepdims=True)
+    codes = quantize(torch.from_numpy(u), Activation(bits=16))
+    assert codes.scale.tolist() == (peak / high).flatten().tolist()
+    assert np.array_equal(codes.values.numpy(), np.rint(u * (high / peak)))
+    assert not np.array_equal(codes.values.numpy(), np.rint(u * (high * (1 / peak))))
+    value = np.float32(0.1)
+    static = quantize(torch.from_numpy(u), Activation(bits=16, scale="static", value=0.1))
+    assert static.scale.tolist() == [value] * 300
+    assert np.array_equal(static.values.numpy(), np.rint(u * (1 / value)))
+
+
+def test_static_scales_at_both_ends() -> None:
+    for value in (2.0**-64, 2.0**64):
+        static = Activation(bits=4, scale="static", value=value)
+        assert codes_of(static, 3 * value, -value, 0.0, 1e38, -1e38)[:3] == [3, -1, 0]
+
+
 @pytest.mark.parametrize("scale", ["token", "group"])
 def test_zero_tokens(scale: str) -> None:
     grouped = {"group": 2, "exponents": 3} if scale == "group" else {}

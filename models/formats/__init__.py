@@ -1,6 +1,7 @@
 """The weight formats: one table of names, and options written as ``name:key=value,...``."""
 
 from dataclasses import fields, replace
+from math import isfinite
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -9,8 +10,17 @@ from torch import Tensor
 
 from models.bitplane import BitplaneLayer
 from models.codes import Activation
+from models.formats.arb import Arb
+from models.formats.billm import BiLlm
+from models.formats.binary import Binary
+from models.formats.dbf import Dbf, LittleBit, Mdbf
+from models.formats.fdb import Fdb
 from models.formats.integer import Integer
+from models.formats.jsq import Jsq
+from models.formats.onebit import OneBit
+from models.formats.pbllm import PbLlm
 from models.formats.sbvr import Sbvr
+from models.formats.sdq import Sdq
 from models.formats.signs import Signs
 from models.formats.spec import Format, require_choice
 from models.formats.ternary import Ternary
@@ -20,6 +30,17 @@ FORMATS: dict[str, type[Format]] = {
     "signs": Signs,
     "ternary": Ternary,
     "int": Integer,
+    "fdb": Fdb,
+    "binary": Binary,
+    "billm": BiLlm,
+    "arb": Arb,
+    "pbllm": PbLlm,
+    "onebit": OneBit,
+    "jsq": Jsq,
+    "sdq": Sdq,
+    "dbf": Dbf,
+    "mdbf": Mdbf,
+    "littlebit": LittleBit,
 }
 
 
@@ -43,7 +64,7 @@ def parse(text: str) -> Format:
         require_choice(f"option of {name}", key, tuple(field.name for field in fields(kind)))
         if key in options:
             raise ValueError(f"option {key} must be given once, got it twice")
-        options[key] = _whole_number(key, value) if hints[key] is int else value
+        options[key] = _READERS[hints[key]](key, value) if hints[key] in _READERS else value
     return replace(kind(), **options)
 
 
@@ -68,3 +89,17 @@ def _whole_number(key: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise ValueError(f"{key} must be a whole number, got {text!r}") from None
+
+
+def _number(key: str, text: str) -> float:
+    """Read an option that may have decimals."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value):
+        raise ValueError(f"{key} must be a number, got {text!r}")
+    return value
+
+
+_READERS = {int: _whole_number, float: _number}

@@ -11,14 +11,8 @@ from torch import Tensor
 from models.bitplane import BitplaneLayer, Path
 from models.checks import require
 from models.codes import Activation
-from models.formats.bands import (
-    Blocks,
-    bands_path,
-    centered_signs,
-    choose_columns,
-    large_ones,
-    signs_path,
-)
+from models.formats.bands import centered_signs, choose_columns, large_ones
+from models.formats.blocks import Blocks, bands_path, signs_path
 from models.formats.spec import Format
 from models.formats.threads import one_thread
 from models.lower import real_matrix

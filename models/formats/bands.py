@@ -1,55 +1,18 @@
 """Two bands of small and of large weights, apart from a few salient columns, as BiLLM has them."""
 
-from dataclasses import dataclass
-
-import numpy as np
 import torch
 from torch import Tensor
 
-from models.bitplane import Path
 from models.checks import require
-from models.codes import Activation
-from models.formats.groups import group_sizes, in_groups
-from models.lower import path_from_real
+from models.formats.blocks import Blocks, blocks_of
+from models.formats.groups import group_sizes
 
-MOST_SALIENT = 49
-"""Salient columns of a block that the search goes up to."""
-PERCENTILES = 81
-"""Splits of the magnitudes that the search tries, from 10 % to 90 %."""
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """Some columns of a matrix, cut into blocks.
-
-    Attributes
-    ----------
-    columns : int64, (columns,)
-        Which ones; in each block ascending.
-    values : float64, (out, blocks, group)
-        Zero past the end of a short last block.
-    known : bool, (blocks, group)
-        False there.
-    """
-
-    columns: Tensor
-    values: Tensor
-    known: Tensor
-
-    @property
-    def group(self) -> int:
-        """Columns of a block."""
-        return self.values.shape[2]
-
-    def planes(self, *bits: Tensor) -> Tensor:
-        """Stack bits (out, blocks, group) to planes (k, out, columns)."""
-        return torch.stack([part.flatten(1)[:, : len(self.columns)] for part in bits])
-
-
-def blocks_of(matrix: Tensor, columns: Tensor, group: int) -> Blocks:
-    """Take columns of a matrix and cut them into blocks."""
-    known = torch.ones(1, len(columns), dtype=torch.bool)
-    return Blocks(columns, in_groups(matrix[:, columns], group), in_groups(known, group, False)[0])
+SALIENT = (1, 2, 4, 8, 16, 32)
+"""Numbers of salient columns of a block that are tried; published are all to 49."""
+SHARES = torch.linspace(0.1, 0.9, 81, dtype=torch.float64)
+"""Shares of small weights that are tried."""
+FEW_SHARES = SHARES[::10]
+"""Those tried for each number of salient columns."""
 
 
 def choose_columns(matrix: Tensor, block: int, salient: int) -> tuple[Blocks, Blocks | None]:
@@ -61,8 +24,8 @@ def choose_columns(matrix: Tensor, block: int, salient: int) -> tuple[Blocks, Bl
     ----------
     matrix : float64, (out, in)
     salient : int
-        How many of a block; 0 is the number, up to 49, with the least error if these are signs of
-        signs and the other columns signs.
+        How many of a block; 0 is the number, up to 32, with the least error if these are signs
+        and signs of what those leave, and the others two bands of signs.
 
     Returns
     -------
@@ -77,8 +40,8 @@ def choose_columns(matrix: Tensor, block: int, salient: int) -> tuple[Blocks, Bl
         for start, part in zip(starts, matrix.split(block, dim=1), strict=True)
     ]
     if salient == 0 and block > 1:
-        counts = range(1, min(MOST_SALIENT, block - 1) + 1)
-        salient = min(counts, key=lambda count: _lost(matrix, orders, count))
+        counts = [count for count in SALIENT if count < block]
+        salient = max(counts, key=lambda count: _kept(matrix, orders, count))
     parts = [_cut(order, salient) for order in orders]
     plain = torch.cat([rest.sort().values for _, rest in parts])
     special = torch.cat([top.sort().values for top, _ in parts])
@@ -91,20 +54,24 @@ def _cut(order: Tensor, salient: int) -> tuple[Tensor, Tensor]:
     return order[: min(salient, len(order) - 1)], order[min(salient, len(order) - 1) :]
 
 
-def _lost(matrix: Tensor, orders: list[Tensor], salient: int) -> float:
-    """Squared error of the blocks with so many salient columns."""
+def _kept(matrix: Tensor, orders: list[Tensor], salient: int) -> float:
+    """Squared norm of the matrix less the squared error with so many salient columns."""
     total = 0.0
     for top, rest in (_cut(order, salient) for order in orders):
-        total += float(_residual(matrix[:, rest]).square().sum())
-        total += float(_residual(_residual(matrix[:, top])).square().sum()) if len(top) else 0.0
+        total += _best_split(matrix[:, rest], FEW_SHARES)[0]
+        total += _signs_kept(matrix[:, top]) if len(top) else 0.0
     return total
 
 
-def _residual(values: Tensor) -> Tensor:
-    """Return what signs with a mean and a scale per row leave of (out, n)."""
-    rest = values - values.mean(1, keepdim=True)
-    scale = rest.abs().mean(1, keepdim=True)
-    return torch.where(rest >= 0, rest - scale, rest + scale)
+def _signs_kept(values: Tensor) -> float:
+    """Squared norm of (out, n) less what signs, and signs of what those leave, lose."""
+    total = 0.0
+    for _ in range(2):
+        mean, scale = centered_signs(values, torch.ones_like(values, dtype=torch.bool))
+        total += values.shape[1] * float((mean.square() + scale.square()).sum())
+        rest = values - mean[:, None]
+        values = torch.where(rest >= 0, rest - scale[:, None], rest + scale[:, None])
+    return total
 
 
 def large_ones(plain: Blocks) -> Tensor:
@@ -118,18 +85,21 @@ def large_ones(plain: Blocks) -> Tensor:
     bool, (out, blocks, group)
     """
     large = torch.zeros_like(plain.values, dtype=torch.bool)
-    shares = torch.linspace(0.1, 0.9, PERCENTILES, dtype=torch.float64)
     for block, size in enumerate(group_sizes(len(plain.columns), plain.group).tolist()):
         values = plain.values[:, block, :size]
-        order = values.abs().flatten().sort().values
-        tried = order[(shares * (len(order) - 1)).round().long()].unique()
-        kept = [_kept(values, values.abs() > threshold) for threshold in tried]
-        large[:, block, :size] = values.abs() > tried[int(np.argmax(kept))]
+        large[:, block, :size] = values.abs() > _best_split(values, SHARES)[1]
     return large
 
 
-def _kept(values: Tensor, large: Tensor) -> float:
-    """Squared norm of two bands in signs: that of the values, less the squared error."""
+def _best_split(values: Tensor, shares: Tensor) -> tuple[float, float]:
+    """Try thresholds; return the squared norm less the squared error of the best, and it."""
+    order = values.abs().flatten().sort().values
+    tried = order[(shares * (len(order) - 1)).round().long()].unique().tolist()
+    return max((_bands_kept(values, values.abs() > threshold), threshold) for threshold in tried)
+
+
+def _bands_kept(values: Tensor, large: Tensor) -> float:
+    """Squared norm of two bands in signs: that of the values less the squared error."""
     total = 0.0
     for member in (large, ~large):
         mean, scale = centered_signs(values, member)
@@ -142,49 +112,3 @@ def centered_signs(values: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
     count = member.sum(-1).clamp(min=1)
     mean = (values * member).sum(-1) / count
     return mean, ((values - mean[..., None]).abs() * member).sum(-1) / count
-
-
-def bands_path(
-    plain: Blocks, large: Tensor, mean: Tensor, scale: Tensor, activation: Activation
-) -> Path:
-    """Lower two bands of ``mean + scale * sign(w - mean)``: planes sign and band, and their AND.
-
-    Parameters
-    ----------
-    large : bool, (out, blocks, group)
-    mean, scale : float64, (2, out, blocks)
-        Of the small weights, then of the large ones.
-    """
-    own = torch.where(large, mean[1, ..., None], mean[0, ..., None])
-    bits = plain.planes(plain.values >= own, large)
-    low = mean - scale
-    coefficients = [2 * scale[0], low[1] - low[0], 2 * (scale[1] - scale[0])]
-    return path_from_real(
-        bits.numpy(), plain.group, torch.stack(coefficients, 2).numpy(), low[0].numpy(),
-        activation, monomials=(1, 2, 3), gather=plain.columns.to(torch.int32).numpy(),
-    )  # fmt: skip
-
-
-def signs_path(
-    blocks: Blocks,
-    bits: Tensor,
-    mean: Tensor,
-    scales: Tensor,
-    activation: Activation,
-    column_scale: Tensor | None = None,
-) -> Path:
-    """Lower a mean and planes of signs, each with a scale.
-
-    Parameters
-    ----------
-    bits : bool, (k, out, columns)
-    mean : float64, (out, blocks)
-    scales : float64, (k, out, blocks)
-    column_scale : float64, (columns,), or None
-    """
-    columns = None if column_scale is None else column_scale[None].float().numpy()
-    return path_from_real(
-        bits.numpy(), blocks.group, 2 * scales.movedim(0, 2).numpy(),
-        (mean - scales.sum(0)).numpy(), activation,
-        gather=blocks.columns.to(torch.int32).numpy(), column_scale=columns,
-    )  # fmt: skip

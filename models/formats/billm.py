@@ -10,13 +10,8 @@ from torch import Tensor
 from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.codes import Activation
-from models.formats.bands import (
-    bands_path,
-    centered_signs,
-    choose_columns,
-    large_ones,
-    signs_path,
-)
+from models.formats.bands import centered_signs, choose_columns, large_ones
+from models.formats.blocks import bands_path, signs_path
 from models.formats.spec import Format
 from models.formats.threads import one_thread
 from models.lower import real_matrix
@@ -30,12 +25,12 @@ class BiLlm(Format):
     weights are signs, those above a magnitude, common to all rows, having their own means and
     scales (arXiv 2402.04291). Means and scales are per row, block and band. The authors weigh by
     the Hessian and feed errors back; here magnitudes decide. They choose the number of salient
-    columns block by block; here it is one for the layer (``salient=0``: searched, up to 49), so
+    columns block by block; here it is one for the layer (``salient=0``: 1 to 32, searched), so
     that groups are of one size. Salient and other columns are two paths, each gathering its own.
 
     Storage: 2 planes for every weight (sign and band, or two signs); per row and block 64 for the
     bands and 48 for salient columns; 32 per column for its place, 64 per row. That is 2.9 bits
-    per weight; the 1.1 of the authors leaves out the band of each weight and the scales.
+    per weight of a large matrix; the 1.1 of the authors is without band and scales.
     """
 
     block: int = 128

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.bitplane import BitplaneLayer, Path
+from models.bitplane import BitplaneLayer
 from models.chain import SignChain, assumed_inputs, chain_path
 from models.checks import require
 from models.codes import Activation
@@ -62,21 +62,30 @@ class Product(Format):
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Factorize the matrix, then what each path leaves over."""
-        rest = real_matrix(weight)
-        out, columns = rest.shape
+        matrix = real_matrix(weight)
+        inputs = assumed_inputs(matrix.shape[1])
+        paths = tuple(
+            chain_path(chain, activation, self.mid_bits, inputs) for chain in self.chains(matrix)
+        )
+        return BitplaneLayer(name, matrix.shape[1], paths)
+
+    @one_thread()
+    def chains(self, matrix: Tensor) -> list[SignChain]:
+        """Return the products, before anything is rounded; ``matrix`` is float32, (out, in)."""
+        out, columns = matrix.shape
         rank = self.rank(out, columns)
         rule = f"leave a layer of {out} x {columns} a rank of 1 or more"
         require(rank >= 1, "bits", rule, self.bits)
         count, most = self.shape
         envelopes = min(most, out, columns, rank)
-        inputs = assumed_inputs(columns)
-        paths: list[Path] = []
+        found: list[SignChain] = []
+        rest = matrix
         for _ in range(count):
             peak = float(rest.abs().max()) or 1.0
-            chain = sign_chain(*factorize(rest / peak, rank, envelopes, self.steps), rest, peak)
-            rest = rest - torch.from_numpy(chain.matrix).float()
-            paths.append(chain_path(chain, activation, self.mid_bits, inputs))
-        return BitplaneLayer(name, columns, tuple(paths))
+            factors = factorize(rest / peak, rank, envelopes, self.steps)
+            found.append(sign_chain(*factors, rest, peak))
+            rest = rest - torch.from_numpy(found[-1].matrix).float()
+        return found
 
 
 @dataclass(frozen=True)

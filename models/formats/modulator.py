@@ -6,6 +6,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
+NEGLIGIBLE = 1e-9
+"""What is left of a constant signal, or of zeros, is rounding."""
 SEARCHED = 256
 """Signals that the search looks at."""
 
@@ -36,7 +38,7 @@ class Streams:
     Attributes
     ----------
     samples : int8 in {-1, 0, 1}, (samples, n)
-        All zeros where the scale is zero.
+        All zeros where the scale is zero, as it is for a constant signal.
     scale, mean : float64, (n,)
     """
 
@@ -59,8 +61,11 @@ def modulate(signals: Tensor, ternary: bool, scales: Scales) -> Streams:
     """
     mean = signals.mean(0)
     rest = signals - mean
+    largest = rest.abs().amax(0)
+    largest = torch.where(largest > NEGLIGIBLE * mean.abs(), largest, 0.0)
     scale = scales.factor * rest.abs().quantile(scales.peak, dim=0)
-    scale = torch.where(scale > 0, scale, scales.factor * rest.abs().amax(0))
+    scale = torch.where(scale > NEGLIGIBLE * largest, scale, scales.factor * largest)
+    scale = torch.where(largest > 0, scale, 0.0)
     rest = rest / torch.where(scale > 0, scale, 1.0)
     cut = rest.abs().quantile(scales.cut, dim=0) if ternary else None
     return Streams(first_order(rest, cut) * (scale > 0), scale, mean)

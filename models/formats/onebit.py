@@ -25,7 +25,7 @@ class OneBit(Format):
     Weights are ``h * sign(w) * g`` with the nonnegative ``h g`` nearest to ``|w|`` (arXiv
     2402.11295); that is the first singular pair, found by power iteration. A weight of 0 counts
     as positive. ``post=layernorm`` adds the authors' normalization of the output, without affine
-    parameters: they train with it, an untrained model does not survive it.
+    parameters, for which a model must have been trained.
     Storage: 1 bit per weight, 32 per row and column, and 32 for coefficients.
     """
 
@@ -62,11 +62,10 @@ def rank_one(magnitudes: Tensor) -> tuple[Tensor, Tensor]:
     """
     peak = magnitudes.amax()
     unit = (magnitudes / torch.where(peak > 0, peak, 1.0)).double()
-    columns = unit.new_ones(unit.shape[1])
-    rows = unit.mean(1)
+    columns = unit.mean(0)
     for _ in range(STEPS):
-        columns = rows @ unit
+        columns = (unit @ columns) @ unit
         top = columns.amax()
         columns = columns / torch.where(top > 0, top, 1.0)
-        rows = unit @ columns / columns.square().sum().clamp(min=torch.finfo().tiny)
+    rows = unit @ columns / columns.square().sum().clamp(min=torch.finfo().tiny)
     return (rows * peak).float(), columns.float()
