@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from models.formats import parse
 from models.formats.threads import one_thread
 from models.lower import dense, relative_error
 from models.reference import run
+from models.store import open_layers, save
 
 SPECS = [
     "fdb:group=5",
@@ -90,6 +92,14 @@ def test_units_of_the_weights_do_not_matter(spec: str, exponent: int) -> None:
 def test_same_weights_same_layer(spec: str) -> None:
     first, second = (layer_of(spec, weights(9, 33)) for _ in range(2))
     assert differences(first, second) == []
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_layers_survive_a_file(spec: str, tmp_path: Path) -> None:
+    layer = layer_of(spec, weights(9, 33))
+    save(tmp_path / "layers", [layer], {})
+    with open_layers(tmp_path / "layers") as file:
+        assert differences(file.layer("x"), layer) == []
 
 
 # Bits of 20 x 33 weights by hand: planes, coefficients with offsets, row scales, the rest.

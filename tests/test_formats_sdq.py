@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from models.codes import Activation
 from models.formats import parse
-from models.formats.modulator import CUTS, FACTORS, PEAKS, Scales, best_scales, modulate
+from models.formats.modulator import (
+    CUTS,
+    FACTORS,
+    PEAKS,
+    Scales,
+    best_scales,
+    first_order,
+    modulate,
+)
 from models.formats.resample import down_fourier, down_repeat, rotation, up_fourier, up_repeat
 from models.formats.sdq import Sdq
 from models.formats.threads import one_thread
@@ -199,6 +207,14 @@ def test_shift_stays_in_range() -> None:
 def test_transform_does_not_depend_on_the_weights() -> None:
     first, second = (stage_of(layer_of("sdq", weights(2, 64, seed))) for seed in (0, 1))
     assert differences(first.transform, second.transform) == []
+
+
+def test_thresholds_are_met_from_one_side_as_published() -> None:
+    signal = torch.tensor([[0.5, -0.5], [0.25, -0.25], [0.25, -0.25], [0.5, -0.5]]).double()
+    ternary = first_order(signal, torch.tensor([0.5, 0.5]).double())
+    assert ternary.T.tolist() == [[1, 0, 0, 1], [-1, 0, 0, -1]]
+    halves = torch.tensor([[0.0], [1.0], [-2.0], [1.0]]).double()
+    assert first_order(halves, None).T.tolist() == [[-1, 1, -1, 1]]  # after sums 0, 2, -1, 1
 
 
 def test_constant_blocks_have_no_samples() -> None:

@@ -101,6 +101,11 @@ def test_binary_is_signs_times_the_mean_distance(group: int, mean: str) -> None:
     assert np.abs(got - binarized(weight, group, mean)).max() < NEAR
 
 
+@pytest.mark.parametrize("spec", ["binary", "binary:mean=dropped", "onebit"])
+def test_zero_counts_as_positive(spec: str) -> None:
+    assert planes_of(layer_of(spec, np.array([[-1, 0, 1]], np.float32))).tolist() == [[[0, 1, 1]]]
+
+
 def test_xnor_net_rows_are_exact() -> None:
     weight = weights(6, 33)
     layer = layer_of("binary:mean=dropped", weight)

@@ -120,7 +120,7 @@ def _both_scales(blocks: Blocks, large: Tensor | None, activation: Activation) -
             upper = sizes > columns * ((low + high) / 2)[..., None]
             low, high = _magnitudes(sizes, columns, upper)
         rows = torch.where(upper, high[..., None], low[..., None])
-        columns = _quotient((sizes * rows).sum(0), rows.square().sum(0)) * blocks.known
+        columns = _quotient((sizes * rows).sum(0), rows.square().sum(0))
         norm = (columns.square().sum(-1) / blocks.known.sum(-1)).sqrt()
         columns = columns / torch.where(norm > 0, norm, 1.0)[..., None]
     low, high = _magnitudes(sizes, columns, upper)
