@@ -1,12 +1,23 @@
 """Activation buffer: holds one input vector while the next one comes in."""
 
-from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.config import HardwareConfig
-from hwgen.layouts import activation_layout, width_of
+from hwgen.layouts import activation_layout, digit_layout, width_of
+
+
+def stored_layout(config: HardwareConfig) -> data.StructLayout:
+    """Describe a stored word: digits of all lanes, the top one in the bits that are left for it."""
+    left = config.act_bits - config.digit * (config.digits - 1)
+    top = signed(left) if config.act_signed else unsigned(left)
+    lower = data.ArrayLayout(config.digit, config.lanes)
+    return data.StructLayout({
+        "lower": data.ArrayLayout(lower, config.digits - 1),
+        "top": data.ArrayLayout(top, config.lanes),
+    })
 
 
 class ActivationBuffer(wiring.Component):
@@ -23,11 +34,12 @@ class ActivationBuffer(wiring.Component):
     available : Out(1)
         That word has come in.
     read : In(1)
-        Fetch it; ``planes`` follow by one cycle and stay until the next.
+        Fetch it; ``digits`` follow by one cycle and stay until the next.
     done : In(1)
         The vector is not needed any more after this cycle.
-    planes : Out(``act_bits`` planes of ``lanes`` bits)
-        Bit ``b`` of each activation in plane ``b``.
+    digits : Out(``digits`` times ``digit_layout(config)``)
+        Digit ``n`` of each activation, ``n = 0`` the lowest. Where the activation has too few bits
+        for its top digit, that is extended.
     """
 
     i: stream.Interface
@@ -35,7 +47,7 @@ class ActivationBuffer(wiring.Component):
     available: Signal
     read: Signal
     done: Signal
-    planes: Signal
+    digits: data.View
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = config
@@ -50,7 +62,7 @@ class ActivationBuffer(wiring.Component):
             "available": Out(1),
             "read": In(1),
             "done": In(1),
-            "planes": Out(config.act_bits * config.lanes),
+            "digits": Out(data.ArrayLayout(digit_layout(config), config.digits)),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -67,25 +79,30 @@ class ActivationBuffer(wiring.Component):
         take = Signal()
 
         address_bits = len(self.address)
-        word_bits = config.act_bits * config.lanes
-        m.submodules.words = words = Memory(shape=word_bits, depth=2 << address_bits, init=[])
+        layout = stored_layout(config)
+        m.submodules.words = words = Memory(shape=layout.size, depth=2 << address_bits, init=[])
         write = words.write_port()
         read = words.read_port()
 
         values = self.i.p["values"]
-        planes = Cat(
-            Cat(values[lane][bit] for lane in range(config.lanes)) for bit in range(config.act_bits)
-        )
+        written = data.View(layout, write.data)
+        stored = data.View(layout, read.data)
+        for lane in range(config.lanes):
+            for number in range(config.digits - 1):
+                start = number * config.digit
+                part = values[lane][start : start + config.digit]
+                m.d.comb += written["lower"][number][lane].eq(part)
+                m.d.comb += self.digits[number][lane].eq(stored["lower"][number][lane])
+            m.d.comb += written["top"][lane].eq(values[lane][config.digit * (config.digits - 1) :])
+            m.d.comb += self.digits[-1][lane].eq(stored["top"][lane])
         m.d.comb += [
             self.i.ready.eq(~Mux(write_bank, full[1], full[0]) & (write_count != depth)),
             take.eq(self.i.valid & self.i.ready),
             write.addr.eq(Cat(write_count[:address_bits], write_bank)),
-            write.data.eq(planes),
             write.en.eq(take),
             self.available.eq(read_count > self.address),
             read.addr.eq(Cat(self.address, read_bank)),
             read.en.eq(self.read),
-            self.planes.eq(read.data),
         ]
 
         for bank in range(2):

@@ -6,8 +6,8 @@ from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.choose import choose
 from hwgen.config import HardwareConfig
-from hwgen.layouts import weight_layout
-from hwgen.pe import PopcountPE
+from hwgen.layouts import digit_layout, weight_layout
+from hwgen.pe import ProcessingElement
 from hwgen.placed import Placed
 from hwgen.sequencer import step_layout
 
@@ -15,16 +15,16 @@ from hwgen.sequencer import step_layout
 class PEArray(wiring.Component):
     """Run steps on ``pe`` rows at once.
 
-    The weight word and the activation planes come one cycle after the step that fetched them. The
-    sums are there four cycles after the step that ends them, announced one cycle before, and
-    stay for ``act_bits`` cycles. A step is taken every cycle.
+    The weight word and the digits of the activations come one cycle after the step that fetched
+    them. The sums are there four cycles after the step that ends them, announced one cycle before,
+    and stay for ``digits`` cycles. A step is taken every cycle.
 
     Members
     -------
     valid : In(1)
     step : In(``step_layout(config)``)
     weights : In(``weight_layout(config)``)
-    planes : In(``act_bits`` planes of ``lanes`` bits)
+    digits : In(``digits`` times ``digit_layout(config)``)
     ends : Out(1)
         The sums of the step ``ended`` follow in the next cycle.
     ended : Out(``step_layout(config)``)
@@ -37,7 +37,7 @@ class PEArray(wiring.Component):
     valid: Signal
     step: data.View
     weights: data.View
-    planes: Signal
+    digits: data.View
     ends: Signal
     ended: data.View
     sums: data.View
@@ -54,7 +54,7 @@ class PEArray(wiring.Component):
             "valid": In(1),
             "step": In(step_layout(config)),
             "weights": In(weight_layout(config)),
-            "planes": In(config.act_bits * config.lanes),
+            "digits": In(data.ArrayLayout(digit_layout(config), config.digits)),
             "ends": Out(1),
             "ended": Out(step_layout(config)),
             "sums": Out(data.ArrayLayout(signed(config.dot_bits), config.pe)),
@@ -67,14 +67,14 @@ class PEArray(wiring.Component):
 
         fetched_valid = Signal()
         selected_valid = Signal()
-        counted_valid = Signal()
+        added_valid = Signal()
         fetched = Signal(step_layout(config), reset_less=True)
         selected = Signal(step_layout(config), reset_less=True)
-        counted = Signal(step_layout(config), reset_less=True)
+        added = Signal(step_layout(config), reset_less=True)
         term_load = Signal()
-        bits = Signal(config.lanes, reset_less=True)
+        digit = Signal(digit_layout(config), reset_less=True)
 
-        element = PopcountPE.ports(config)
+        element = ProcessingElement.ports(config)
         all_lanes = Placed(element, "pe", "pe_all_lanes")
         m.submodules.pe_all_lanes = all_lanes
         rows = [Placed(element, "pe", f"pe_{number}") for number in range(config.pe)]
@@ -88,28 +88,25 @@ class PEArray(wiring.Component):
             m.d.comb += [
                 element.mask.eq(fetched.mask),
                 element.term_load.eq(term_load),
-                element.bits.eq(bits),
-                element.valid.eq(counted_valid),
-                element.first.eq(counted.first),
-                element.last.eq(counted.last),
+                element.digit.eq(digit),
+                element.valid.eq(added_valid),
+                element.first.eq(added.first),
+                element.last.eq(added.last),
             ]
 
         m.d.comb += term_load.eq(fetched_valid & fetched.first)
-        planes = [
-            self.planes[start : start + config.lanes]
-            for start in range(0, config.act_bits * config.lanes, config.lanes)
-        ]
-        m.d.comb += self.ends.eq(counted_valid & counted.last)
-        m.d.comb += self.ended.eq(counted)
+        digits = [self.digits[number].as_value() for number in range(config.digits)]
+        m.d.comb += self.ends.eq(added_valid & added.last)
+        m.d.comb += self.ended.eq(added)
         m.d.sync += [
             fetched_valid.eq(self.valid),
             fetched.eq(self.step),
             selected_valid.eq(fetched_valid),
             selected.eq(fetched),
-            counted_valid.eq(selected_valid),
-            counted.eq(selected),
+            added_valid.eq(selected_valid),
+            added.eq(selected),
         ]
         with m.If(fetched_valid):
-            m.d.sync += bits.eq(choose(fetched.bit, planes))
+            m.d.sync += digit.eq(choose(fetched.digit, digits))
 
         return m

@@ -26,8 +26,9 @@ class HardwareConfig:
     k: int = parameter(2, "weight planes in a word")
     pe: int = parameter(64, "processing elements, one output row each")
     lanes: int = parameter(32, "activations per processing element and cycle")
-    act_bits: int = parameter(8, "bits of an activation, one a cycle")
+    act_bits: int = parameter(8, "bits of an activation")
     act_signed: bool = parameter(True, "activations are two's complement")
+    digit: int = parameter(1, "activation bits a cycle")
     terms: int = parameter(0, "most binary terms of a layer; 0 is as many as planes")
     columns: int = parameter(2048, "most inputs of a layer")
     rows: int = parameter(1 << 18, "most outputs of a layer")
@@ -41,6 +42,7 @@ class HardwareConfig:
         self._check("pe", 1, 4096)
         self._check("lanes", 1, 1024)
         self._check("act_bits", 1, 16)
+        self._check("digit", 1, self.act_bits)
         self._check("terms", 0, min(64, (1 << self.k) - 1))
         self._check("columns", 1, 1 << 17)
         self._check("rows", 1, 1 << 24)
@@ -63,9 +65,14 @@ class HardwareConfig:
         return self.terms or self.k
 
     @property
+    def digits(self) -> int:
+        """Digits of an activation: the cycles of a term."""
+        return ceil(self.act_bits / self.digit)
+
+    @property
     def scalers(self) -> int:
         """Rows scaled at once: just as many as keep up with the array, whatever the group."""
-        return ceil(self.pe / self.act_bits)
+        return ceil(self.pe / self.digits)
 
     @property
     def slots(self) -> int:
@@ -93,6 +100,18 @@ class HardwareConfig:
         return code_range(self.act_bits, self.act_signed)
 
     @property
+    def digit_range(self) -> tuple[int, int]:
+        """Smallest and largest digit: two's complement in the top one of signed activations.
+
+        A single bit is 0 or 1, also where it is the sign.
+        """
+        if self.digit == 1:
+            return 0, 1
+        if self.digits == 1:
+            return self.code_range
+        return code_range(self.digit, self.act_signed)[0], (1 << self.digit) - 1
+
+    @property
     def dot_bits(self) -> int:
         """Signed width of the sum of one word's activations."""
         low, high = self.code_range
@@ -108,7 +127,7 @@ class HardwareConfig:
     @property
     def output_bundles(self) -> int:
         """Row tiles that the output buffer holds: enough to hide the way through the pipeline."""
-        return 2 + ceil((self.latency + 2) / self.act_bits)
+        return 2 + ceil((self.latency + 2) / self.digits)
 
     @property
     def parameter_bundles(self) -> int:

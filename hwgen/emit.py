@@ -13,7 +13,7 @@ from hwgen.buffer import ParameterBuffer
 from hwgen.config import HardwareConfig
 from hwgen.layouts import parameter_layout, weight_layout
 from hwgen.output import OutputBuffer
-from hwgen.pe import PopcountPE
+from hwgen.pe import ProcessingElement
 from hwgen.requantize import Requantizer
 from hwgen.scaler import Scaler
 from hwgen.scaling import Scaling
@@ -25,7 +25,7 @@ def components(config: HardwareConfig) -> dict[str, wiring.Component]:
     """Return what each Verilog module is made from, by module name."""
     bundles = config.parameter_bundles
     return {
-        "pe": PopcountPE(config),
+        "pe": ProcessingElement(config),
         "pe_array": PEArray(config),
         "scaler": Scaler(config),
         "requantizer": Requantizer(config),

@@ -1,6 +1,6 @@
-"""Bit layouts of everything that crosses the circuit's border; components and benches ask here."""
+"""Bit layouts that components and benches must agree on; all of them ask here."""
 
-from amaranth import signed, unsigned
+from amaranth import Shape, signed, unsigned
 from amaranth.lib import data
 
 from hwgen.config import HardwareConfig
@@ -20,6 +20,12 @@ def activation_layout(config: HardwareConfig) -> data.StructLayout:
     """Activation word: one integer a lane; ``last`` ends the vector."""
     shape = signed(config.act_bits) if config.act_signed else unsigned(config.act_bits)
     return data.StructLayout({"values": data.ArrayLayout(shape, config.lanes), "last": 1})
+
+
+def digit_layout(config: HardwareConfig) -> data.ArrayLayout:
+    """One digit of each activation of a word."""
+    low, high = config.digit_range
+    return data.ArrayLayout(Shape.cast(range(low, high + 1)), config.lanes)
 
 
 def parameter_layout(config: HardwareConfig) -> data.ArrayLayout:

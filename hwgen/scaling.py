@@ -23,7 +23,7 @@ class Scaling(wiring.Component):
     """Turn the sums of ended steps into results.
 
     ``scalers`` rows are scaled in each of ``slots`` cycles: slot ``s`` of scaler ``m`` is row
-    ``s * scalers + m`` of the tile. There are never more slots than activation bits, so this
+    ``s * scalers + m`` of the tile. There are never more slots than digits, so this
     keeps up with the array whatever the group. The results of slot ``s`` leave ``7 + s`` cycles
     after ``ends``.
 

@@ -9,15 +9,15 @@ from hwgen.layouts import layer_layout, width_of
 
 
 def step_layout(config: HardwareConfig) -> data.StructLayout:
-    """Describe a step: one activation bit of one term of one weight word.
+    """Describe a step: one activation digit of one term of one weight word.
 
-    ``first`` and ``last`` are about the activation bits of a term; ``last_term`` about the terms of
-    a word; ``first_word`` and ``last_word`` about the words of a group; ``first_group`` and
-    ``last_group`` about the groups of a row tile; ``last_tile`` about the row tiles of the layer.
-    ``mask`` has the planes of the term. The rest comes from the layer.
+    ``first`` and ``last`` are about the digits of a term, the top one first; ``last_term`` about
+    the terms of a word; ``first_word`` and ``last_word`` about the words of a group;
+    ``first_group`` and ``last_group`` about the groups of a row tile; ``last_tile`` about the row
+    tiles of the layer. ``mask`` has the planes of the term. The rest comes from the layer.
     """
     return data.StructLayout({
-        "bit": width_of(config.act_bits - 1),
+        "digit": width_of(config.digits - 1),
         "first": 1,
         "last": 1,
         "mask": config.k,
@@ -107,7 +107,7 @@ class Sequencer(wiring.Component):
 
         busy = Signal()
         layer = Signal(layer_layout(config), reset_less=True)
-        bit = Signal(width_of(config.act_bits - 1))
+        digit = Signal(width_of(config.digits - 1))
         term = Signal(width_of(config.most_terms - 1))
         word = Signal(width_of(config.buffer_words))
         group = Signal(width_of(config.buffer_words))
@@ -116,9 +116,9 @@ class Sequencer(wiring.Component):
         step = self.step
         group_words = Mux(step.last_group, layer.tail_words, layer.group_words)
         m.d.comb += [
-            step.bit.eq(config.act_bits - 1 - bit),
-            step.first.eq(bit == 0),
-            step.last.eq(bit == config.act_bits - 1),
+            step.digit.eq(config.digits - 1 - digit),
+            step.first.eq(digit == 0),
+            step.last.eq(digit == config.digits - 1),
             step.mask.eq(layer.monomials[term]),
             step.term.eq(term),
             step.last_term.eq(term == layer.terms - 1),
@@ -164,7 +164,7 @@ class Sequencer(wiring.Component):
             m.d.sync += layer.eq(self.i.payload)
 
         loops = [  # innermost first: the counter, and whether it is at its end
-            (bit, step.last),
+            (digit, step.last),
             (term, step.last_term),
             (word, step.last_word),
             (group, step.last_group),

@@ -1,4 +1,4 @@
-"""The loop nest that runs a layer: row tiles, groups, words, terms, activation bits.
+"""The loop nest that runs a layer: row tiles, groups, words, terms, activation digits.
 
 The sequencer counts with it, the memory image is ordered by it, and the cycle count is its
 product; the order of the loops is written nowhere else.
@@ -23,7 +23,7 @@ class Tiling:
     """How often each loop runs, outermost first.
 
     One innermost step is one cycle in which every processing element works. A weight word (``k``
-    planes of ``pe`` rows and ``lanes`` columns) is fetched once and serves ``terms * act_bits``
+    planes of ``pe`` rows and ``lanes`` columns) is fetched once and serves ``terms * digits``
     steps. A group takes whole words; the last group of a row may take fewer.
     """
 
@@ -32,7 +32,7 @@ class Tiling:
     group_words: int
     tail_words: int
     terms: int
-    act_bits: int
+    digits: int
 
     @classmethod
     def of(cls, stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> "Tiling":
@@ -62,7 +62,7 @@ class Tiling:
             group_words=ceil(stage.group / config.lanes),
             tail_words=ceil(tail / config.lanes),
             terms=stage.terms,
-            act_bits=config.act_bits,
+            digits=config.digits,
         )
         words, rule = config.buffer_words, "fit the activation buffer of"
         _must(
@@ -120,4 +120,4 @@ class Tiling:
     @property
     def steps(self) -> int:
         """Cycles in which the array works."""
-        return self.words * self.terms * self.act_bits
+        return self.words * self.terms * self.digits

@@ -118,7 +118,7 @@ class Top(wiring.Component):
             array.valid.eq(sequencer.valid),
             array.step.eq(sequencer.step),
             array.weights.eq(weights.word),
-            array.planes.eq(activations.planes),
+            array.digits.eq(activations.digits),
             scaling.ends.eq(array.ends),
             scaling.ended.eq(array.ended),
             scaling.sums.eq(array.sums),

@@ -31,7 +31,7 @@ class LayerRun:
     predicted, measured : int
         Cycles.
     utilization : float
-        Share of the array's bit operations, in the measured cycles, that the layer needed.
+        Share of the array's lanes, over all rows and measured cycles, that had work of the layer.
     output : float32, (tokens, out)
         The reference's real output; the circuit's, where all integers are equal.
     """
@@ -113,7 +113,7 @@ def run_layer(
     outcome = engine.run(jobs, progress=progress)
     wanted = [job.expected() for job in jobs]
     equal = sum(int((got == want).sum()) for got, want in zip(outcome.results, wanted, strict=True))
-    useful = sum(job.codes.size * job.stage.out * job.stage.terms * config.act_bits for job in jobs)
+    useful = sum(job.codes.size * job.stage.out * job.stage.terms * config.digits for job in jobs)
     return LayerRun(
         name=layer.name,
         out=layer.out,

@@ -4,7 +4,7 @@ from hwgen.config import HardwareConfig
 
 SMALL = (
     HardwareConfig(k=2, pe=4, lanes=8, columns=64),
-    HardwareConfig(k=3, pe=7, lanes=24, act_bits=5, terms=7, columns=144),
+    HardwareConfig(k=3, pe=7, lanes=24, act_bits=5, digit=2, terms=7, columns=144),
     HardwareConfig(k=1, pe=3, lanes=5, act_bits=1, act_signed=False, columns=40),
 )
 """Few processing elements, odd sizes: built in seconds, so the tests run them too."""
@@ -12,7 +12,7 @@ SMALL = (
 STANDARD = (
     *SMALL,
     HardwareConfig(k=2, pe=5, lanes=1, act_bits=2, columns=16, requantize_bits=0),
-    HardwareConfig(k=4, pe=16, lanes=16, act_bits=4, columns=128, requantize_bits=12),
+    HardwareConfig(k=4, pe=8, lanes=16, digit=8, columns=128, requantize_bits=12),
     HardwareConfig(),
 )
 """What ``make sim`` runs; the last one is the default of the generator."""

@@ -5,12 +5,12 @@ from amaranth import Module
 from amaranth.lib.wiring import connect, flipped
 
 from hwgen.config import HardwareConfig
-from hwgen.pe import PopcountPE
+from hwgen.pe import ProcessingElement
 from hwgen.placed import Placed
 from hwgen.requantize import Requantizer
 from hwgen.scaler import Scaler
 
-MAKERS = {"pe": PopcountPE, "requantizer": Requantizer, "scaler": Scaler}
+MAKERS = {"pe": ProcessingElement, "requantizer": Requantizer, "scaler": Scaler}
 
 
 def inline(monkeypatch: pytest.MonkeyPatch, config: HardwareConfig) -> None:

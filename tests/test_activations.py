@@ -9,22 +9,35 @@ from streams import feeder, put, simulate
 
 from hwgen.activations import ActivationBuffer
 from hwgen.config import HardwareConfig
+from hwgen.layouts import digit_layout
 
 Word = list[int]
 
 
-def config_of(words: int, lanes: int = 3, act_bits: int = 5) -> HardwareConfig:
-    signed = act_bits > 1
-    return HardwareConfig(lanes=lanes, act_bits=act_bits, act_signed=signed, columns=words * lanes)
-
-
-def planes_of(word: Word, act_bits: int) -> int:
-    """Bit ``b`` of lane ``n`` is bit ``b * lanes + n``."""
-    return sum(
-        (value >> bit & 1) << (bit * len(word) + lane)
-        for lane, value in enumerate(word)
-        for bit in range(act_bits)
+def config_of(
+    words: int, lanes: int = 3, act_bits: int = 5, digit: int = 1, *, signed: bool = True
+) -> HardwareConfig:
+    signed = signed and act_bits > 1
+    return HardwareConfig(
+        lanes=lanes, act_bits=act_bits, act_signed=signed, digit=digit, columns=words * lanes
     )
+
+
+def digits_of(word: Word, config: HardwareConfig) -> int:
+    """Bits of the port: digit after digit, each lane after lane.
+
+    The top digit is what is left of the activation, with its sign; single bits have none.
+    """
+    width = digit_layout(config).size // config.lanes
+    bits, place = 0, 0
+    for number in range(config.digits):
+        for value in word:
+            digit = value >> number * config.digit
+            if number < config.digits - 1:
+                digit %= 1 << config.digit
+            bits |= digit % (1 << width) << place
+            place += width
+    return bits
 
 
 def random_vectors(
@@ -43,17 +56,17 @@ def run(
     depth = config.buffer_words
     to_come = deque((word, word is vector[-1], vector) for vector in vectors for word in vector)
     banks: deque[tuple[list[Word], list[Word]]] = deque()  # the whole vector, and what came in
-    planes: int | None = None
+    digits: int | None = None
 
     async def bench(ctx: SimulatorContext) -> None:
-        nonlocal planes
+        nonlocal digits
         while to_come or banks:
             whole = [came for vector, came in banks if len(came) == len(vector)]
             filling = [came for vector, came in banks if len(came) < len(vector)]
             ready = len(whole) < 2 and (not filling or len(filling[0]) < depth)
             assert ctx.get(dut.i.ready) == ready, f"seed {seed}"
-            if planes is not None:
-                assert ctx.get(dut.planes) == planes, f"seed {seed}"
+            if digits is not None:
+                assert ctx.get(dut.digits.as_value()) == digits, f"seed {seed}"
 
             offer = bool(to_come) and rng.random() < busy[0]
             if offer:
@@ -72,7 +85,7 @@ def run(
             await ctx.tick()
 
             if read:
-                planes = planes_of(came[address], config.act_bits)
+                digits = digits_of(came[address], config)
             if offer and ready:
                 word, _, vector = to_come.popleft()
                 if not filling:
@@ -94,10 +107,18 @@ def test_random_vectors(words: int, busy: tuple[float, float, float]) -> None:
     run(config, random_vectors(rng, config, lengths), busy, words)
 
 
-@pytest.mark.parametrize(("lanes", "act_bits"), [(1, 1), (1, 8), (2, 2), (8, 8), (24, 3)])
-def test_planes(lanes: int, act_bits: int) -> None:
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(
+    ("lanes", "act_bits", "digit"),
+    [
+        (1, 1, 1), (1, 8, 1), (2, 2, 1), (8, 8, 1), (24, 3, 1),
+        (1, 2, 2), (3, 5, 2), (8, 8, 2), (24, 8, 3), (5, 5, 4), (8, 7, 4), (2, 8, 8),
+    ],
+)  # fmt: skip
+def test_digits(lanes: int, act_bits: int, digit: int, signed: bool) -> None:
+    """A top digit of fewer bits is extended, with the sign if there is one."""
     rng = np.random.default_rng(lanes)
-    config = config_of(3, lanes, act_bits)
+    config = config_of(3, lanes, act_bits, digit, signed=signed)
     extremes = [[[code] * lanes] for code in (*config.code_range, 0)]
     run(config, extremes + random_vectors(rng, config, [3, 2, 3]), (0.9, 0.9, 0.3), lanes)
 
@@ -116,7 +137,7 @@ def test_vectors_of_one_word_back_to_back() -> None:
             ctx.set(dut.done, 1)
             assert ctx.get(dut.available)
             await ctx.tick()
-            assert ctx.get(dut.planes) == planes_of(word, config.act_bits)
+            assert ctx.get(dut.digits.as_value()) == digits_of(word, config)
         ctx.set(dut.read, 0)
         ctx.set(dut.done, 0)
         assert not ctx.get(dut.available)
@@ -164,7 +185,7 @@ def test_vector_longer_than_the_buffer_waits() -> None:
             ctx.set(dut.address, address)
             ctx.set(dut.read, 1)
             await ctx.tick()
-            assert ctx.get(dut.planes) == planes_of(vector[address], config.act_bits)
+            assert ctx.get(dut.digits.as_value()) == digits_of(vector[address], config)
 
     async def feed(ctx: SimulatorContext) -> None:
         for word in vector[:3]:

@@ -51,45 +51,60 @@ def bits_of(values: np.ndarray) -> int:
 
 @pytest.mark.parametrize("gap", [0.0, 0.4])
 @pytest.mark.parametrize(
-    ("pe", "lanes", "k", "act_bits"), [(1, 1, 1, 1), (3, 5, 2, 2), (2, 8, 3, 5), (4, 3, 1, 8)]
-)
+    ("pe", "lanes", "k", "act_bits", "digit"),
+    [
+        (1, 1, 1, 1, 1), (3, 5, 2, 2, 1), (2, 8, 3, 5, 1), (4, 3, 1, 8, 1),
+        (1, 1, 1, 2, 2), (3, 5, 2, 5, 2), (2, 8, 3, 8, 3), (4, 3, 1, 8, 4), (2, 5, 2, 8, 8),
+    ],
+)  # fmt: skip
 def test_sums(
-    monkeypatch: pytest.MonkeyPatch, pe: int, lanes: int, k: int, act_bits: int, gap: float
+    monkeypatch: pytest.MonkeyPatch,
+    pe: int,
+    lanes: int,
+    k: int,
+    act_bits: int,
+    digit: int,
+    gap: float,
 ) -> None:
-    """Sums follow four cycles after the last step, announced one before, for ``act_bits``."""
+    """Sums follow four cycles after the last step, announced one before, for ``digits``."""
     config = HardwareConfig(
-        k=k, pe=pe, lanes=lanes, act_bits=act_bits, act_signed=act_bits > 1, columns=lanes
-    )
+        k=k, pe=pe, lanes=lanes, act_bits=act_bits, act_signed=act_bits > 1, digit=digit,
+        columns=lanes,
+    )  # fmt: skip
+    top = config.digits - 1
     inline(monkeypatch, config)
     rng = np.random.default_rng(pe)
     words = random_words(rng, config, 12)
     issued: dict[int, tuple[Word, int]] = {}
     cycle = 0
     for word in words:
-        for bit in reversed(range(act_bits)):
+        for number in reversed(range(config.digits)):
             while rng.random() < gap:
                 cycle += 1
-            issued[cycle] = word, bit
+            issued[cycle] = word, number
             cycle += 1
-    ends = {at: word for at, (word, bit) in issued.items() if bit == 0}
+    ends = {at: word for at, (word, number) in issued.items() if number == 0}
     dut = PEArray(config)
 
     async def bench(ctx: SimulatorContext) -> None:
         for now in range(cycle + 4):
             ctx.set(dut.valid, now in issued)
             if now in issued:
-                word, bit = issued[now]
-                step = {"bit": bit, "first": bit == act_bits - 1, "last": bit == 0}
+                word, number = issued[now]
+                step = {"digit": number, "first": number == top, "last": number == 0}
                 ctx.set(dut.step, step | {"mask": word.mask, "shift": now % 64})
             if now - 1 in issued:
                 word, _ = issued[now - 1]
                 ctx.set(dut.weights.as_value(), bits_of(word.weights))
-                planes = word.x >> np.arange(act_bits)[:, np.newaxis] & 1
-                ctx.set(dut.planes, bits_of(planes))
+                digits = word.x >> digit * np.arange(config.digits)[:, np.newaxis]
+                digits[: None if digit == 1 else -1] %= 1 << digit
+                ctx.set(dut.digits, digits.tolist())
             assert ctx.get(dut.ends) == (now - 3 in ends), f"cycle {now}"
             if now - 3 in ends:
                 assert ctx.get(dut.ended.shift) == (now - 3) % 64
-            latest = next((at for at in range(now - 4, now - 4 - act_bits, -1) if at in ends), None)
+            latest = next(
+                (at for at in range(now - 4, now - 4 - config.digits, -1) if at in ends), None
+            )
             if latest is not None:
                 assert list(ctx.get(dut.sums)) == ends[latest].sums(), f"cycle {now}"
                 assert ctx.get(dut.x_sum) == ends[latest].x.sum(), f"cycle {now}"

@@ -20,6 +20,8 @@ from hwgen.config import HardwareConfig
         ({"lanes": 1025}, "lanes must be from 1 to 1024, got 1025"),
         ({"act_bits": 0}, "act_bits must be from 1 to 16, got 0"),
         ({"act_bits": 17}, "act_bits must be from 1 to 16, got 17"),
+        ({"digit": 0}, "digit must be from 1 to 8, got 0"),
+        ({"act_bits": 5, "digit": 6}, "digit must be from 1 to 5, got 6"),
         ({"act_bits": 1}, "act_bits must be 2 or more for signed activations, got 1"),
         ({"terms": -1}, "terms must be from 0 to 3, got -1"),
         ({"terms": 4}, "terms must be from 0 to 3, got 4"),
@@ -50,7 +52,7 @@ def test_refusals(parameters: dict[str, Any], message: str) -> None:
 
 def test_limits_are_accepted() -> None:
     HardwareConfig(
-        k=16, pe=4096, lanes=1024, act_bits=16, terms=64, columns=1 << 17, rows=1 << 24,
+        k=16, pe=4096, lanes=1024, act_bits=16, digit=16, terms=64, columns=1 << 17, rows=1 << 24,
         acc_bits=64, requantize_bits=16, weight_words=1 << 16,
     )  # fmt: skip
     HardwareConfig(
@@ -98,12 +100,49 @@ def holds(bits: int, values: set[int]) -> bool:
 
 
 def test_scalers_keep_up_with_the_array() -> None:
-    """All rows get a slot, there are no more slots than bits, and one scaler less is too few."""
+    """All rows get a slot, there are no more slots than digits, and one scaler less is too few."""
     for pe, act_bits in product(range(1, 40), range(2, 17)):
-        config = HardwareConfig(pe=pe, act_bits=act_bits)
-        assert config.scalers * config.slots >= pe
-        assert config.slots <= act_bits
-        assert (config.scalers - 1) * act_bits < pe
+        for digit in range(1, act_bits + 1):
+            config = HardwareConfig(pe=pe, act_bits=act_bits, digit=digit)
+            assert config.scalers * config.slots >= pe
+            assert config.slots <= config.digits
+            assert (config.scalers - 1) * config.digits < pe
+
+
+def test_output_buffer_hides_the_pipeline() -> None:
+    """It has room for every tile that can begin before the results of the first have left."""
+    for pe, act_bits, digit in product((1, 5, 64), (2, 5, 8), (1, 2, 5, 8)):
+        if digit <= act_bits:
+            config = HardwareConfig(pe=pe, act_bits=act_bits, digit=digit)
+            assert (config.output_bundles - 2) * config.digits >= config.latency + 2
+
+
+@pytest.mark.parametrize(
+    ("act_bits", "signed", "digit", "digits", "digit_range"),
+    [
+        (1, False, 1, 1, (0, 1)),
+        (8, True, 1, 8, (0, 1)),
+        (8, False, 1, 8, (0, 1)),
+        (8, True, 2, 4, (-2, 3)),
+        (8, False, 2, 4, (0, 3)),
+        (5, True, 2, 3, (-2, 3)),
+        (5, True, 4, 2, (-8, 15)),
+        (5, False, 4, 2, (0, 15)),
+        (8, True, 8, 1, (-128, 127)),
+        (8, False, 8, 1, (0, 255)),
+    ],
+)
+def test_digits(
+    act_bits: int, signed: bool, digit: int, digits: int, digit_range: tuple[int, int]
+) -> None:
+    """Every activation is made up of as many digits in that range, the first with the sign."""
+    config = HardwareConfig(act_bits=act_bits, act_signed=signed, digit=digit)
+    assert (config.digits, config.digit_range) == (digits, digit_range)
+    low, high = config.code_range
+    for x in range(low, high + 1):
+        lower, top = x % (1 << digit * (digits - 1)), x >> digit * (digits - 1)
+        assert 0 <= lower < (digit_range[1] + 1) ** (digits - 1)
+        assert digit_range[0] <= (abs(top) if digit == 1 else top) <= digit_range[1]
 
 
 def test_terms_are_as_many_as_planes_by_default() -> None:

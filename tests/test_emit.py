@@ -17,7 +17,7 @@ from hwgen.config import HardwareConfig
 from hwgen.emit import emit, verilog
 from hwgen.layouts import parameter_layout, weight_layout
 from hwgen.output import OutputBuffer
-from hwgen.pe import PopcountPE
+from hwgen.pe import ProcessingElement
 from hwgen.requantize import Requantizer
 from hwgen.scaler import Scaler
 from hwgen.scaling import Scaling
@@ -29,7 +29,7 @@ SIGNATURES = {
     "activation_buffer": ActivationBuffer.ports(CONFIG),
     "output_buffer": OutputBuffer.ports(CONFIG),
     "parameter_buffer": ParameterBuffer.ports(parameter_layout(CONFIG)),
-    "pe": PopcountPE.ports(CONFIG),
+    "pe": ProcessingElement.ports(CONFIG),
     "pe_array": PEArray.ports(CONFIG),
     "requantizer": Requantizer.ports(CONFIG),
     "scaler": Scaler.ports(CONFIG),

@@ -28,11 +28,12 @@ CONFIGS = [
     HardwareConfig(k=3, pe=5, lanes=3, act_bits=3, columns=27, coef_bits=9, terms=5),
     HardwareConfig(k=1, pe=3, lanes=5, act_bits=1, act_signed=False, columns=33, acc_bits=39),
     HardwareConfig(k=2, pe=7, lanes=2, act_bits=16, columns=16, rows=40, requantize_bits=16),
+    HardwareConfig(k=2, pe=5, lanes=4, act_bits=5, digit=2, columns=32),
 ]
 SHAPES = [(1, 1, 1), (3, 16, 8), (4, 9, 9), (5, 11, 4), (13, 7, 3), (9, 16, 16)]
 
 
-@pytest.fixture(params=range(len(CONFIGS)), ids=["whole", "odd", "binary", "wide"])
+@pytest.fixture(params=range(len(CONFIGS)), ids=["whole", "odd", "binary", "wide", "digits"])
 def config(request: pytest.FixtureRequest) -> HardwareConfig:
     return CONFIGS[request.param]
 

@@ -43,7 +43,9 @@ def break_verilog(monkeypatch: pytest.MonkeyPatch, module: object, old: str, new
 
 
 def test_failing_bench_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    break_verilog(monkeypatch, rtl, "assign chosen = term & bits;", "assign chosen = term | bits;")
+    break_verilog(
+        monkeypatch, rtl, "assign chosen = term & digit;", "assign chosen = term | digit;"
+    )
     with pytest.raises(RuntimeError, match=r"^sim\.bench_top on .*: \d of 8 tests failed with"):
         rtl.run_bench("sim.bench_top", SMALL[0], tmp_path)
 

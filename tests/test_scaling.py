@@ -103,7 +103,7 @@ class Traffic:
                     self._send("offsets", tile.offsets[group], config)
                 if last_term and last_group:
                     self._end(tile, config)
-            self.cycle += config.act_bits
+            self.cycle += config.digits
 
     def _send(self, name: str, rows: np.ndarray, config: HardwareConfig) -> None:
         self.words[name] += rows.reshape(config.slots, config.scalers).tolist()
@@ -120,15 +120,25 @@ class Traffic:
 
 @pytest.mark.parametrize("gap", [0.0, 0.2])
 @pytest.mark.parametrize(
-    ("pe", "act_bits", "k"), [(1, 1, 1), (3, 1, 2), (4, 8, 2), (5, 3, 2), (7, 4, 3)]
+    ("pe", "act_bits", "digit", "k"),
+    [
+        (1, 1, 1, 1),
+        (3, 1, 1, 2),
+        (4, 8, 1, 2),
+        (5, 3, 1, 2),
+        (7, 4, 1, 3),
+        (7, 5, 2, 2),
+        (3, 4, 4, 2),
+    ],
 )
 def test_results(
-    monkeypatch: pytest.MonkeyPatch, pe: int, act_bits: int, k: int, gap: float
+    monkeypatch: pytest.MonkeyPatch, pe: int, act_bits: int, digit: int, k: int, gap: float
 ) -> None:
-    """Slot ``s`` leaves ``7 + s`` cycles after ``ends``; a step may end every ``act_bits``."""
+    """Slot ``s`` leaves ``7 + s`` cycles after ``ends``; a step may end every ``digits``."""
     config = HardwareConfig(
-        k=k, pe=pe, lanes=4, act_bits=act_bits, act_signed=act_bits > 1, columns=64, coef_bits=9
-    )
+        k=k, pe=pe, lanes=4, act_bits=act_bits, act_signed=act_bits > 1, digit=digit,
+        columns=64, coef_bits=9,
+    )  # fmt: skip
     inline(monkeypatch, config)
     rng = np.random.default_rng(10 * pe + act_bits)
     traffic = Traffic()

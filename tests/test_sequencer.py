@@ -63,8 +63,8 @@ def steps_of(layer: Layer) -> Iterator[Step]:
             words = tiling.tail_words if last_group else tiling.group_words
             for word in range(words):
                 for term in range(tiling.terms):
-                    for bit in reversed(range(tiling.act_bits)):
-                        first, last = bit == tiling.act_bits - 1, bit == 0
+                    for digit in reversed(range(tiling.digits)):
+                        first, last = digit == tiling.digits - 1, digit == 0
                         ends_sums = last and word == words - 1
                         ends_group = ends_sums and term == tiling.terms - 1
                         ends_row = ends_group and last_group
@@ -77,7 +77,7 @@ def steps_of(layer: Layer) -> Iterator[Step]:
                             "room": ends_row,
                         }
                         fields = {
-                            "bit": bit,
+                            "digit": digit,
                             "first": first,
                             "last": last,
                             "mask": layer.monomials[term],
@@ -113,7 +113,7 @@ def random_layer(rng: np.random.Generator, config: HardwareConfig) -> Layer:
         group_words=group_words,
         tail_words=int(rng.integers(1, group_words + 1)),
         terms=terms,
-        act_bits=config.act_bits,
+        digits=config.digits,
     )
     monomials = rng.integers(1, 1 << config.k, config.most_terms).tolist()
     offset, requantize = (bool(flag) for flag in rng.random(2) < 0.5)
@@ -180,18 +180,21 @@ CONFIGS = [
     HardwareConfig(k=2, pe=4, lanes=8, act_bits=3, columns=64, rows=16),
     HardwareConfig(k=1, pe=4, lanes=8, act_bits=1, act_signed=False, columns=8, rows=4),
     HardwareConfig(k=3, terms=7, pe=1, lanes=3, act_bits=2, columns=15, rows=9),
+    HardwareConfig(k=2, pe=4, lanes=8, act_bits=5, digit=2, columns=64, rows=16),
+    HardwareConfig(k=2, pe=4, lanes=8, act_bits=8, digit=8, columns=64, rows=16),
 ]
+IDS = ["A3", "A1", "T7", "A5 by 2", "A8 by 8"]
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("config", CONFIGS, ids=["A3", "A1", "T7"])
+@pytest.mark.parametrize("config", CONFIGS, ids=IDS)
 def test_steps_waits_and_claims(config: HardwareConfig, seed: int) -> None:
     rng = np.random.default_rng(seed)
     layers = [random_layer(rng, config) for _ in range(4)]
     run(config, layers, 0.8, 0.5, seed)
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=["A3", "A1", "T7"])
+@pytest.mark.parametrize("config", CONFIGS, ids=IDS)
 def test_layers_follow_each_other_without_a_gap(config: HardwareConfig) -> None:
     """A step every cycle; the first, one cycle after its layer."""
     rng = np.random.default_rng(9)
@@ -259,7 +262,7 @@ def test_widest_layer_fits_its_word() -> None:
         group_words=config.buffer_words,
         tail_words=config.buffer_words,
         terms=config.most_terms,
-        act_bits=config.act_bits,
+        digits=config.digits,
     )
     monomials = list(range(1, 1 << config.k))
     word = layer_layout(config).from_bits(Layer(most, monomials, True, True, 62).word(config))

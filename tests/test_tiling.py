@@ -32,7 +32,7 @@ def count(stage: Stage, config: HardwareConfig) -> tuple[int, int, int]:
                 row_words += first_row == 0
                 words += 1
                 for _ in stage.monomials:
-                    for _ in range(config.act_bits):
+                    for _ in range(0, config.act_bits, config.digit):
                         steps += 1
     return row_words, words, steps
 
@@ -46,13 +46,15 @@ def test_counts(out: int, columns: int, group: int) -> None:
         CONFIG,
         replace(CONFIG, lanes=5, columns=80),
         replace(CONFIG, act_bits=11, pe=3),
+        replace(CONFIG, act_bits=11, digit=4, pe=3),
+        replace(CONFIG, digit=8),
     ):
         stage = stage_of(out, columns, group)
         tiling = Tiling.of(stage, config)
         assert (tiling.row_words, tiling.words, tiling.steps) == count(stage, config)
         assert tiling.groups == stage.groups
         assert tiling.terms == stage.terms
-        assert tiling.act_bits == config.act_bits
+        assert tiling.digits == config.digits
 
 
 def test_largest_stage_that_fits() -> None:
@@ -68,6 +70,9 @@ def test_example_of_the_architecture_page() -> None:
     assert tiling == Tiling(9, 9, 2, 2, 2, 8)
     assert (tiling.row_words, tiling.words, tiling.steps) == (18, 162, 2592)
     assert (config.scalers, config.slots, config.latency) == (8, 8, 20)
+    wide = HardwareConfig(digit=4)
+    assert Tiling.of(stage_of(576, 576, 64), wide).steps == 648
+    assert (wide.scalers, wide.slots, wide.latency) == (32, 2, 14)
 
 
 def requantize(bits: int = 8, scale: int = 1, views: int = 1) -> Requantize:

@@ -1,4 +1,4 @@
-module activation_buffer(i__valid, address, read, done, clk, rst, i__ready, available, planes, i__payload);
+module activation_buffer(i__valid, address, read, done, clk, rst, i__ready, available, digits, i__payload);
   wire _00_;
   wire [4:0] _01_;
   wire _02_;
@@ -26,6 +26,8 @@ module activation_buffer(i__valid, address, read, done, clk, rst, i__ready, avai
   wire clk;
   reg [3:0] count_0;
   reg [3:0] count_1;
+  output [63:0] digits;
+  wire [63:0] digits;
   input done;
   wire done;
   reg full_0;
@@ -36,8 +38,6 @@ module activation_buffer(i__valid, address, read, done, clk, rst, i__ready, avai
   wire i__ready;
   input i__valid;
   wire i__valid;
-  output [63:0] planes;
-  wire [63:0] planes;
   input read;
   wire read;
   reg read_bank;
@@ -57,7 +57,7 @@ module activation_buffer(i__valid, address, read, done, clk, rst, i__ready, avai
       _47_ <= words[{ read_bank, address }];
     end
   end
-  assign planes = _47_;
+  assign digits = _47_;
   assign _00_ = write_bank ? full_1 : full_0;
   assign _08_ = ~ _00_;
   assign _11_ = { _05_[3], write__addr[2:0] } != 4'h8;
@@ -328,7 +328,7 @@ module parameter_buffer(i__valid, claim, read, clk, rst, i__ready, available, wo
     else held <= _07_[4:0];
 endmodule
 
-module pe(mask, term_load, bits, valid, first, last, clk, rst, sum, planes);
+module pe(mask, term_load, digit, valid, first, last, clk, rst, sum, planes);
   wire [4:0] _00_;
   wire [1:0] _01_;
   wire [1:0] _02_;
@@ -345,12 +345,11 @@ module pe(mask, term_load, bits, valid, first, last, clk, rst, sum, planes);
   wire [7:0] _13_;
   wire [7:0] _14_;
   wire _15_;
-  input [7:0] bits;
-  wire [7:0] bits;
   wire [7:0] chosen;
   input clk;
   wire clk;
-  reg [3:0] count;
+  input [7:0] digit;
+  wire [7:0] digit;
   reg [10:0] dot;
   wire [10:0] dot_next;
   input first;
@@ -359,6 +358,7 @@ module pe(mask, term_load, bits, valid, first, last, clk, rst, sum, planes);
   wire last;
   input [1:0] mask;
   wire [1:0] mask;
+  reg [3:0] partial;
   input [15:0] planes;
   wire [15:0] planes;
   input rst;
@@ -370,10 +370,10 @@ module pe(mask, term_load, bits, valid, first, last, clk, rst, sum, planes);
   wire term_load;
   input valid;
   wire valid;
-  assign _00_ = - count;
-  assign _08_ = $signed({ dot, 1'h0 }) + $signed({ 1'h0, count });
+  assign chosen = term & digit;
+  assign _00_ = - partial;
+  assign _08_ = $signed({ dot, 1'h0 }) + $signed({ 1'h0, partial });
   assign { _09_[12:11], dot_next } = first ? { _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_ } : _08_;
-  assign chosen = term & bits;
   assign _10_ = ~ { mask[0], mask[0], mask[0], mask[0], mask[0], mask[0], mask[0], mask[0] };
   assign _11_ = planes[7:0] | _10_;
   assign _12_ = ~ { mask[1], mask[1], mask[1], mask[1], mask[1], mask[1], mask[1], mask[1] };
@@ -387,7 +387,7 @@ module pe(mask, term_load, bits, valid, first, last, clk, rst, sum, planes);
   assign _06_ = _04_ + _05_;
   assign _07_ = _03_ + _06_;
   always @(posedge clk)
-    count <= _07_;
+    partial <= _07_;
   always @(posedge clk)
     if (_15_) sum <= dot_next;
   always @(posedge clk)
@@ -398,7 +398,7 @@ module pe(mask, term_load, bits, valid, first, last, clk, rst, sum, planes);
   assign _09_[10:0] = dot_next;
 endmodule
 
-module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid);
+module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid);
   wire [7:0] _00_;
   wire [7:0] _01_;
   wire [7:0] _02_;
@@ -406,10 +406,12 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
   wire [7:0] _04_;
   wire [7:0] _05_;
   wire [7:0] _06_;
-  reg [7:0] bits;
+  reg added_valid;
   input clk;
   wire clk;
-  reg counted_valid;
+  reg [7:0] digit;
+  input [63:0] digits;
+  wire [63:0] digits;
   output [21:0] ended;
   reg [21:0] ended;
   output ends;
@@ -420,8 +422,6 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
   wire [10:0] pe_1__sum;
   wire [10:0] pe_2__sum;
   wire [10:0] pe_3__sum;
-  input [63:0] planes;
-  wire [63:0] planes;
   input rst;
   wire rst;
   reg [21:0] selected;
@@ -438,12 +438,12 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
   output [10:0] x_sum;
   wire [10:0] x_sum;
   assign term_load = fetched_valid & fetched[3];
-  assign ends = counted_valid & ended[4];
-  assign _00_ = fetched[0] ? planes[63:56] : planes[55:48];
-  assign _01_ = fetched[0] ? planes[47:40] : planes[39:32];
+  assign ends = added_valid & ended[4];
+  assign _00_ = fetched[0] ? digits[63:56] : digits[55:48];
+  assign _01_ = fetched[0] ? digits[47:40] : digits[39:32];
   assign _02_ = fetched[1] ? _00_ : _01_;
-  assign _03_ = fetched[0] ? planes[31:24] : planes[23:16];
-  assign _04_ = fetched[0] ? planes[15:8] : planes[7:0];
+  assign _03_ = fetched[0] ? digits[31:24] : digits[23:16];
+  assign _04_ = fetched[0] ? digits[15:8] : digits[7:0];
   assign _05_ = fetched[1] ? _03_ : _04_;
   assign _06_ = fetched[2] ? _02_ : _05_;
   always @(posedge clk)
@@ -453,10 +453,10 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
   always @(posedge clk)
     ended <= selected;
   always @(posedge clk)
-    if (fetched_valid) bits <= _06_;
+    if (fetched_valid) digit <= _06_;
   always @(posedge clk)
-    if (rst) counted_valid <= 1'h0;
-    else counted_valid <= selected_valid;
+    if (rst) added_valid <= 1'h0;
+    else added_valid <= selected_valid;
   always @(posedge clk)
     if (rst) selected_valid <= 1'h0;
     else selected_valid <= fetched_valid;
@@ -464,8 +464,8 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
     if (rst) fetched_valid <= 1'h0;
     else fetched_valid <= valid;
   pe pe_0 (
-    .bits(bits),
     .clk(clk),
+    .digit(digit),
     .first(ended[3]),
     .last(ended[4]),
     .mask(fetched[6:5]),
@@ -473,11 +473,11 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
     .rst(rst),
     .sum(pe_0__sum),
     .term_load(term_load),
-    .valid(counted_valid)
+    .valid(added_valid)
   );
   pe pe_1 (
-    .bits(bits),
     .clk(clk),
+    .digit(digit),
     .first(ended[3]),
     .last(ended[4]),
     .mask(fetched[6:5]),
@@ -485,11 +485,11 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
     .rst(rst),
     .sum(pe_1__sum),
     .term_load(term_load),
-    .valid(counted_valid)
+    .valid(added_valid)
   );
   pe pe_2 (
-    .bits(bits),
     .clk(clk),
+    .digit(digit),
     .first(ended[3]),
     .last(ended[4]),
     .mask(fetched[6:5]),
@@ -497,11 +497,11 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
     .rst(rst),
     .sum(pe_2__sum),
     .term_load(term_load),
-    .valid(counted_valid)
+    .valid(added_valid)
   );
   pe pe_3 (
-    .bits(bits),
     .clk(clk),
+    .digit(digit),
     .first(ended[3]),
     .last(ended[4]),
     .mask(fetched[6:5]),
@@ -509,11 +509,11 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
     .rst(rst),
     .sum(pe_3__sum),
     .term_load(term_load),
-    .valid(counted_valid)
+    .valid(added_valid)
   );
   pe pe_all_lanes (
-    .bits(bits),
     .clk(clk),
+    .digit(digit),
     .first(ended[3]),
     .last(ended[4]),
     .mask(fetched[6:5]),
@@ -521,7 +521,7 @@ module pe_array(step, weights, planes, clk, rst, ends, ended, sums, x_sum, valid
     .rst(rst),
     .sum(x_sum),
     .term_load(term_load),
-    .valid(counted_valid)
+    .valid(added_valid)
   );
   assign sums = { pe_3__sum, pe_2__sum, pe_1__sum, pe_0__sum };
 endmodule
@@ -859,7 +859,6 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire [4:0] _039_;
   output [2:0] address;
   reg [2:0] address;
-  reg [2:0] \bit ;
   reg busy;
   input clk;
   wire clk;
@@ -867,6 +866,7 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire coefficients_available;
   output coefficients_claim;
   wire coefficients_claim;
+  reg [2:0] digit;
   wire ends_group;
   wire ends_row;
   wire ends_sums;
@@ -936,7 +936,7 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   assign x_done = room_claim & \step.last_tile ;
   assign _020_ = ~ busy;
   assign i__ready = _020_ | x_done;
-  assign _021_ = \bit  + 1'h1;
+  assign _021_ = digit + 1'h1;
   assign _022_ = \step.last  ? 4'h0 : _021_;
   assign _024_ = term + 1'h1;
   assign _025_ = \step.last_term  ? 2'h0 : _024_;
@@ -952,9 +952,9 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   assign _026_ = _023_ & \step.last_term ;
   assign _036_ = address + 1'h1;
   assign _037_ = ends_row ? 4'h0 : _036_;
-  assign { _000_[3], step[2:0] } = 3'h7 - \bit ;
-  assign \step.first  = ! \bit ;
-  assign \step.last  = \bit  == 3'h7;
+  assign { _000_[3], step[2:0] } = 3'h7 - digit;
+  assign \step.first  = ! digit;
+  assign \step.last  = digit == 3'h7;
   assign \step.mask  = layer[34:31] >> { 1'h0, term, 1'h0 };
   assign _032_ = layer[30:29] - 1'h1;
   assign \step.last_term  = term == _032_;
@@ -996,8 +996,8 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
     if (rst) term <= 1'h0;
     else if (_023_) term <= _025_[0];
   always @(posedge clk)
-    if (rst) \bit  <= 3'h0;
-    else if (valid) \bit  <= _022_[2:0];
+    if (rst) digit <= 3'h0;
+    else if (valid) digit <= _022_[2:0];
   always @(posedge clk)
     if (i__ready) layer <= i__payload;
   always @(posedge clk)
@@ -1011,7 +1011,7 @@ endmodule
 module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations__payload, i_activations__valid, i_coefficients__payload, i_coefficients__valid, i_offsets__payload, i_offsets__valid, i_scales__payload, i_scales__valid, o__ready, clk, rst, i_layers__ready, i_weights__ready, i_activations__ready, i_coefficients__ready, i_offsets__ready, i_scales__ready, o__payload
 , o__valid, i_layers__payload);
   wire activations__available;
-  wire [63:0] activations__planes;
+  wire [63:0] activations__digits;
   wire [21:0] array__ended;
   wire array__ends;
   wire [43:0] array__sums;
@@ -1090,19 +1090,19 @@ module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations_
     .address(sequencer__address),
     .available(activations__available),
     .clk(clk),
+    .digits(activations__digits),
     .done(sequencer__x_done),
     .i__payload(i_activations__payload),
     .i__ready(i_activations__ready),
     .i__valid(i_activations__valid),
-    .planes(activations__planes),
     .read(sequencer__x_read),
     .rst(rst)
   );
   pe_array array (
     .clk(clk),
+    .digits(activations__digits),
     .ended(array__ended),
     .ends(array__ends),
-    .planes(activations__planes),
     .rst(rst),
     .step(sequencer__step),
     .sums(array__sums),
