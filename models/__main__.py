@@ -63,6 +63,7 @@ def main() -> None:
     sub.add_argument("--format", default="dbf", help="format and options (default: dbf)")
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub = command("bench", "Time the reference against float layers of the same shapes.", bench)
+    sub.add_argument("--threads", type=int, default=1, help="of the products (default: 1)")
     sub.add_argument("--json", action="store_true", help="print JSON")
     arguments = parse(parser)
     arguments.does(arguments)
@@ -165,7 +166,7 @@ def bench(arguments: Namespace) -> None:
     """Time the reference."""
     from models.bench import measure, report
 
-    figures = measure()
+    figures = measure(arguments.threads)
     print(json.dumps(figures, indent=2) if arguments.json else report(figures))
 
 

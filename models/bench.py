@@ -22,17 +22,26 @@ LIMITS = {"1 token, row": 4.0, "1 token, group 64": 4.0,
 """Most times the float layers' time that we allow."""
 
 
-def measure(rounds: int = 7) -> dict:
+def measure(threads: int = 1, rounds: int = 7) -> dict:
     """Time all 210 linear layers of SmolLM2-135M, K=2 and 8-bit activations.
 
     Each figure is the median over rounds; float and exact layers take turns in each round, so
-    that a busy machine slows both.
+    that a busy machine slows both. With more threads than free cores, each product waits for the
+    slowest thread, and the many small ones of one token wait the most.
+
+    Parameters
+    ----------
+    threads : int
+        Of the matrix products.
 
     Returns
     -------
     dict
         ``ratios`` against float of each case of ``LIMITS``, seconds, and packing in GB/s.
     """
+    if threads < 1:
+        raise ValueError(f"threads must be 1 or more, got {threads}")
+    torch.set_num_threads(threads)
     rng = np.random.default_rng(0)
     shapes = BLOCK * BLOCKS
     floats = [torch.from_numpy(rng.standard_normal(shape, np.float32)) for shape in shapes]
@@ -64,7 +73,7 @@ def measure(rounds: int = 7) -> dict:
             seconds[case] = float(np.median([pair[1] for pair in pairs]))
             ratios[case] = float(np.median([exact / plain for plain, exact in pairs]))
     return {
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "machine": f"{platform.machine()}, {threads} threads",
         "torch": torch.__version__,
         "seconds": seconds,
         "ratios": ratios,
