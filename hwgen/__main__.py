@@ -2,7 +2,6 @@
 
 import json
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from hwgen.config import HardwareConfig
 from hwgen.emit import verilog
 from hwgen.flags import add_config_flags, config_from
 from hwgen.ports import port_table
-from models.cli import parse, run
+from models.cli import Parser, run
 from models.files import whole_set
 
 PROGRAM = "python -m hwgen"
@@ -18,11 +17,10 @@ PROGRAM = "python -m hwgen"
 
 def main() -> None:
     """Write the Verilog of one configuration to standard output, or a folder of files."""
-    parser = ArgumentParser(
+    parser = Parser(
         prog=PROGRAM,
         description="Write the Verilog of one configuration to standard output.",
         epilog="example: python -m hwgen --k 2 --pe 64 > rtl/top.v",
-        formatter_class=RawDescriptionHelpFormatter,
     )
     add_config_flags(parser)
     parser.add_argument(
@@ -32,7 +30,7 @@ def main() -> None:
         type=Path,
         help="write top.v, config.json and ports.md into this folder instead",
     )
-    arguments = parse(parser)
+    arguments = parser.parse_args()
     config = config_from(arguments)
     if arguments.folder is None:
         sys.stdout.write(verilog(config))

@@ -1,12 +1,11 @@
 """Command line of the numbers: formats, quantize, show, eval, study, bench."""
 
 import json
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from argparse import Namespace
 from pathlib import Path
 
 from models.bitplane import BitplaneLayer
-from models.cli import parse, run
+from models.cli import Commands, run
 from models.codes import Activation
 from models.store import open_layers
 
@@ -20,33 +19,20 @@ EXAMPLE = """examples:
 
 def main() -> None:
     """Parse the command line and do what it says."""
-    parser = ArgumentParser(
-        prog=PROGRAM,
-        description="Formats, quantized models and the exact reference.",
-        epilog=EXAMPLE,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, text: str, does: Callable[[Namespace], None]) -> ArgumentParser:
-        sub = commands.add_parser(
-            name, help=text, description=text, epilog=EXAMPLE,
-            formatter_class=RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        sub.set_defaults(does=does)
-        return sub
-
-    command("formats", "List the formats with their options.", show_formats)
-    sub = command("quantize", "Quantize the linear layers of a model.", quantize)
+    commands = Commands(PROGRAM, "Formats, quantized models and the exact reference.", EXAMPLE)
+    commands.add("formats", "List the formats with their options.", show_formats)
+    sub = commands.add("quantize", "Quantize the linear layers of a model.", quantize)
     sub.add_argument("model", help="smollm2, a GGUF file, a Transformers folder or a Hub name")
     sub.add_argument("--format", required=True, help="format and options: name:key=value,...")
     sub.add_argument("-o", dest="file", type=Path, required=True, help="file to write")
     sub.add_argument("--act-bits", type=int, default=8, help="activation bits (default: 8)")
     sub.add_argument("--layers", default="*", help="shell pattern of layer names (default: all)")
-    sub = command("show", "Show what a file of layers holds.", show)
+    sub = commands.add("show", "Show what a file of layers holds.", show)
     sub.add_argument("file", type=Path)
     sub.add_argument("--json", action="store_true", help="print JSON")
-    sub = command("eval", "Perplexity in float, with quantized weights, and in integers.", evaluate)
+    sub = commands.add(
+        "eval", "Perplexity in float, with quantized weights, and in integers.", evaluate
+    )
     sub.add_argument("file", type=Path)
     sub.add_argument("--text", type=Path, required=True, help="file with the text, UTF-8")
     sub.add_argument("--tokens", type=int, default=20000, help="at most so many (default: 20000)")
@@ -54,7 +40,7 @@ def main() -> None:
     sub.add_argument("--model", help="the model (default: the one that the file was made from)")
     sub.add_argument("--batch", type=int, default=1, help="windows read at once (default: 1)")
     sub.add_argument("--json", action="store_true", help="print JSON")
-    sub = command("study", "Errors by the width of the codes between two stages.", study)
+    sub = commands.add("study", "Errors by the width of the codes between two stages.", study)
     sub.add_argument("subject", choices=["chain"])
     sub.add_argument("model", help="as for quantize")
     sub.add_argument("layers", nargs="+", help="names of layers, or their ends")
@@ -62,11 +48,12 @@ def main() -> None:
     sub.add_argument("--tokens", type=int, default=1024, help="of the text (default: 1024)")
     sub.add_argument("--format", default="dbf", help="format and options (default: dbf)")
     sub.add_argument("--json", action="store_true", help="print JSON")
-    sub = command("bench", "Time the reference against float layers of the same shapes.", bench)
+    sub = commands.add(
+        "bench", "Time the reference against float layers of the same shapes.", bench
+    )
     sub.add_argument("--threads", type=int, default=1, help="of the products (default: 1)")
     sub.add_argument("--json", action="store_true", help="print JSON")
-    arguments = parse(parser)
-    arguments.does(arguments)
+    commands.run()
 
 
 def show_formats(_: Namespace) -> None:

@@ -3,9 +3,9 @@
 import difflib
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -20,19 +20,34 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"there are: {shown}"
 
 
-def parse(parser: ArgumentParser) -> Namespace:
-    """Parse the command line; an error of the user, in a subcommand too, raises ``ValueError``."""
+class Parser(ArgumentParser):
+    """A parser whose errors, and those of its subcommands, are raised as ``ValueError``."""
 
-    def error(message: str) -> NoReturn:
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
         raise ValueError(message)
 
-    parser.error = error
-    for action in parser._actions:  # no public name leads to the parsers of subcommands
-        choices = action.choices if isinstance(action.choices, dict) else {}
-        for subcommand in choices.values():
-            if isinstance(subcommand, ArgumentParser):
-                subcommand.error = error
-    return parser.parse_args()
+
+class Commands:
+    """The subcommands of a program, each with the function that does it."""
+
+    def __init__(self, program: str, description: str, examples: str) -> None:
+        self._parser = Parser(prog=program, description=description, epilog=examples)
+        self._commands = self._parser.add_subparsers(required=True, metavar="COMMAND")
+        self._examples = examples
+
+    def add(self, name: str, text: str, does: Callable[[Namespace], None]) -> ArgumentParser:
+        """Add a subcommand; return its parser, which takes its arguments."""
+        parser = self._commands.add_parser(name, help=text, description=text, epilog=self._examples)
+        parser.set_defaults(does=does)
+        return parser
+
+    def run(self) -> None:
+        """Parse the command line and do what it says."""
+        arguments = self._parser.parse_args()
+        arguments.does(arguments)
 
 
 def run(program: str, command: Callable[[], None]) -> NoReturn:

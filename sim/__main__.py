@@ -2,14 +2,13 @@
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from argparse import Namespace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from hwgen.flags import add_config_flags, config_from
-from models.cli import parse, run
+from models.cli import Commands, run
 from models.store import open_layers
 
 PROGRAM = "python -m sim"
@@ -22,27 +21,12 @@ BUILD = Path("build")
 
 def main() -> None:
     """Parse the command line and do what it says."""
-    parser = ArgumentParser(
-        prog=PROGRAM,
-        description="Run layers on the generated circuit.",
-        epilog=EXAMPLE,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, text: str, does: Callable[[Namespace], None]) -> ArgumentParser:
-        sub = commands.add_parser(
-            name, help=text, description=text, epilog=EXAMPLE,
-            formatter_class=RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        sub.set_defaults(does=does)
-        return sub
-
-    sub = command("bench", "Run the RTL benches on the standard configurations.", bench)
+    commands = Commands(PROGRAM, "Run layers on the generated circuit.", EXAMPLE)
+    sub = commands.add("bench", "Run the RTL benches on the standard configurations.", bench)
     sub.add_argument("--seed", type=int, default=1, help="seed of the random cases (default: 1)")
     sub.add_argument("--waves", action="store_true", help="keep FST waves of every bench")
 
-    sub = command("layer", "Run one real layer of a file on the circuit.", layer)
+    sub = commands.add("layer", "Run one real layer of a file on the circuit.", layer)
     sub.add_argument("file", type=Path, help="what python -m models quantize wrote")
     sub.add_argument("--layer", required=True, help="its name, or the end of it")
     sub.add_argument("--model", help="where its inputs come from (default: the file's own model)")
@@ -53,7 +37,7 @@ def main() -> None:
     sub.add_argument("--k", type=int, metavar="N", help="weight planes (default: the layer's)")
     add_config_flags(sub, skip=("k",))
 
-    sub = command("demo", "Quantize a model and verify a layer of each kind on RTL.", demo)
+    sub = commands.add("demo", "Quantize a model and verify a layer of each kind on RTL.", demo)
     sub.add_argument("--model", default="smollm2", help="as for models quantize (default: smollm2)")
     sub.add_argument("--format", default="signs:k=2,group=64", help="(default: %(default)s)")
     sub.add_argument("--prompt", help="text that the model reads (default: a short sentence)")
@@ -61,8 +45,7 @@ def main() -> None:
                      help="folder of all results (default: %(default)s)")  # fmt: skip
     add_config_flags(sub, skip=("k",))
 
-    arguments = parse(parser)
-    arguments.does(arguments)
+    commands.run()
 
 
 def bench(arguments: Namespace) -> None:

@@ -4,13 +4,12 @@ import os
 import re
 import subprocess
 import sys
-from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from models.cli import nearest, parse, run
+from models.cli import Parser, nearest, run
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,8 +30,8 @@ def test_nearest(name: str, known: list[str], hint: str) -> None:
     assert nearest(name, known) == hint
 
 
-def parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="prog")
+def parser() -> Parser:
+    parser = Parser(prog="prog")
     parser.add_argument("--size", type=int, choices={1: "one", 2: "two"})
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     show = commands.add_parser("show")
@@ -60,13 +59,13 @@ def test_wrong_arguments(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["prog", *arguments])
     with pytest.raises(ValueError, match=f"^{text}$"):
-        parse(parser())
+        parser().parse_args()
     assert capsys.readouterr() == ("", "")
 
 
 def test_right_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["prog", "--size", "2", "show", "x"])
-    assert vars(parse(parser())) == {"size": 2, "file": "x", "bits": 8}
+    assert vars(parser().parse_args()) == {"size": 2, "file": "x", "bits": 8}
 
 
 def ends(command: Callable[[], None], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
