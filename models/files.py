@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all."""
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -71,3 +72,11 @@ def blaming(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise type(error)(f"{path} must be writable, got: {error.strerror}") from error
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes that ask for the same out of a folder; wait for the one that is in."""
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

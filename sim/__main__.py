@@ -56,9 +56,13 @@ def bench(arguments: Namespace) -> None:
     total = 0
     for config in STANDARD:
         print(f"{name(config)}: ", end="", flush=True)
-        ran = run_bench(
-            "sim.bench_top", config, BUILD / "sim", seed=arguments.seed, waves=arguments.waves
-        )
+        try:
+            ran = run_bench(
+                "sim.bench_top", config, BUILD / "sim", seed=arguments.seed, waves=arguments.waves
+            )
+        except RuntimeError as error:
+            print(f"failed\n{PROGRAM}: {error}", file=sys.stderr)
+            sys.exit(1)
         total += ran
         print(f"{ran} tests passed")
     print(f"{total} passed, 0 failed")

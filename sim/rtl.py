@@ -11,6 +11,7 @@ from cocotb_tools.runner import get_runner
 
 from hwgen.config import HardwareConfig
 from hwgen.emit import verilog
+from models.files import alone_in
 from sim import tools
 
 VARIABLE = "PLANESMITH_CONFIG"
@@ -58,11 +59,25 @@ def run_bench(
     key = sha256((text + str(waves)).encode()).hexdigest()[:12]
     build = folder.absolute() / f"{name(config)}-{key}"
     build.mkdir(parents=True, exist_ok=True)
+    environment = tools.build_environment() | {VARIABLE: json.dumps(asdict(config))}
+    environment["MAKEFLAGS"] += f" {QUICK_BUILD}"
+    with alone_in(build):
+        ran, failed = _build_and_test(bench, build, text, environment, seed, waves)
+    if failed or not ran:
+        raise RuntimeError(
+            f"{bench} on {name(config)}: {failed} of {ran} tests failed with seed {seed}; "
+            f"see {build / 'test.log'}"
+        )
+    return ran
+
+
+def _build_and_test(
+    bench: str, build: Path, text: str, environment: dict[str, str], seed: int, waves: bool
+) -> tuple[int, int]:
+    """Build in a folder and run a bench there; return how many tests ran, and failed."""
     source = build / "top.v"
     if not source.exists() or source.read_text() != text:
         source.write_text(text)
-    environment = tools.build_environment() | {VARIABLE: json.dumps(asdict(config))}
-    environment["MAKEFLAGS"] += f" {QUICK_BUILD}"
     results = build / "results.xml"
     results.unlink(missing_ok=True)
     before = dict(os.environ)
@@ -93,13 +108,7 @@ def run_bench(
     finally:
         os.environ.clear()
         os.environ.update(before)
-    ran, failed = get_results(results) if results.exists() else (0, 0)
-    if failed or not ran:
-        raise RuntimeError(
-            f"{bench} on {name(config)}: {failed} of {ran} tests failed with seed {seed}; "
-            f"see {build / 'test.log'}"
-        )
-    return ran
+    return get_results(results) if results.exists() else (0, 0)
 
 
 def name(config: HardwareConfig) -> str:

@@ -1,13 +1,15 @@
 """Files and folders appear whole or not at all."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from models.files import whole_file, whole_set
+from models.files import alone_in, whole_file, whole_set
 
 STOPS = [ValueError, KeyboardInterrupt, SystemExit]
 
@@ -133,3 +135,15 @@ def test_files_and_folders_are_not_confused(tmp_path: Path) -> None:
     ):
         pytest.fail("there must be nothing to write to")
     assert names(tmp_path) == ["file"]
+
+
+def test_alone_in_a_folder(tmp_path: Path) -> None:
+    code = (
+        "import fcntl, sys; lock = open(sys.argv[1], 'w')\n"
+        "try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+        "except BlockingIOError: sys.exit(3)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / ".lock")]
+    with alone_in(tmp_path):
+        assert subprocess.run(command).returncode == 3
+    assert subprocess.run(command).returncode == 0
