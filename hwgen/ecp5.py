@@ -92,6 +92,7 @@ def number(bits: Sequence[Value], low: int) -> Value:
 MODEL = """\
 `ifndef SYNTHESIS
 // Half a cell: sum p ^ carry, where p is table[dcba]; its carry out is table[ba] where p is 0.
+// INJECT1 takes the carry away.
 module CCU2C(CIN, A0, B0, C0, D0, A1, B1, C1, D1, S0, S1, COUT);
   parameter [15:0] INIT0 = 0;
   parameter [15:0] INIT1 = 0;
@@ -101,10 +102,12 @@ module CCU2C(CIN, A0, B0, C0, D0, A1, B1, C1, D1, S0, S1, COUT);
   output S0, S1, COUT;
   wire p0 = INIT0[{D0, C0, B0, A0}];
   wire p1 = INIT1[{D1, C1, B1, A1}];
-  wire carry = p0 ? CIN : INIT0[{2'b00, B0, A0}];
-  assign S0 = p0 ^ CIN;
-  assign S1 = p1 ^ carry;
-  assign COUT = p1 ? carry : INIT1[{2'b00, B1, A1}];
+  wire adds0 = INJECT1_0 == "NO";
+  wire adds1 = INJECT1_1 == "NO";
+  wire carry = p0 ? CIN : adds0 & INIT0[{2'b00, B0, A0}];
+  assign S0 = p0 ^ (adds0 & CIN);
+  assign S1 = p1 ^ (adds1 & carry);
+  assign COUT = p1 ? carry : adds1 & INIT1[{2'b00, B1, A1}];
 endmodule
 `endif
 """
