@@ -15,9 +15,9 @@ from models.codes import Activation
 from models.formats import parse
 from models.formats.dbf import Product, rank_for
 from models.formats.factors import factorize
-from models.formats.threads import one_thread
 from models.lower import dense, relative_error
 from models.reference import Reference, run
+from models.threads import one_thread
 
 SPECS = [
     "dbf:bits=4,steps=3",

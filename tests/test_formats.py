@@ -23,10 +23,10 @@ from models.formats.groups import row_parts
 from models.formats.integer import Integer
 from models.formats.sbvr import Sbvr
 from models.formats.signs import starts
-from models.formats.threads import one_thread
 from models.lower import dense, relative_error
 from models.planes import unpack
 from models.reference import run
+from models.threads import one_thread
 
 SPECS = [
     "sbvr:k=2,group=8",

@@ -12,12 +12,12 @@ from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.codes import Activation
 from models.formats.groups import group_sizes, in_groups
-from models.formats.spec import Format, require_group
+from models.formats.spec import StageFormat, require_group
 from models.lower import from_integers, from_real, real_matrix
 
 
 @dataclass(frozen=True)
-class Integer(Format):
+class Integer(StageFormat):
     """Weights rounded to n-bit integers with a scale per row or group.
 
     ``asymmetric``: from ``0`` to ``2**bits - 1`` less an integer zero point, the range being
@@ -39,7 +39,7 @@ class Integer(Format):
         )  # fmt: skip
         require_group(self.group, self.scale, Integer.group)
 
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Round every weight to the nearest integer times its scale."""

@@ -13,13 +13,13 @@ from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.codes import Activation
 from models.formats.fit import SortedGroups, best_fit, combinations, nearest_bits, sort_groups
-from models.formats.spec import Format, require_group
-from models.formats.threads import one_thread
+from models.formats.spec import StageFormat, require_group
 from models.lower import from_real, real_matrix
+from models.threads import one_thread
 
 
 @dataclass(frozen=True)
-class Signs(Format):
+class Signs(StageFormat):
     """Sums of k planes of +1 and -1, each with a scale per row or group.
 
     Fitted by alternating least squares (as LQ-Nets, Zhang et al., ECCV 2018) from several starts.
@@ -36,7 +36,7 @@ class Signs(Format):
         require_group(self.group, self.scale, Signs.group)
 
     @one_thread()
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Fit planes and scales; the error is at most that of greedy residual signs."""

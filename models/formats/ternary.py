@@ -11,7 +11,7 @@ from torch import Tensor
 from models.bitplane import BitplaneLayer
 from models.codes import Activation
 from models.formats.groups import group_sizes, in_groups
-from models.formats.spec import Format, require_group
+from models.formats.spec import StageFormat, require_group
 from models.lower import from_integers, from_real, real_matrix
 
 SMALLEST = 1e-5
@@ -19,7 +19,7 @@ SMALLEST = 1e-5
 
 
 @dataclass(frozen=True)
-class Ternary(Format):
+class Ternary(StageFormat):
     """Weights of -1, 0 and +1 with the mean magnitude as scale (BitNet b1.58).
 
     ``scale = max(mean|w|, 1e-5)`` and ``q = clamp(round(w / scale), -1, 1)``, halves to even
@@ -34,7 +34,7 @@ class Ternary(Format):
         super().__post_init__()
         require_group(self.group, self.scale, Ternary.group)
 
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Round to the nearest of -scale, 0 and +scale."""
