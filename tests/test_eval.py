@@ -18,8 +18,8 @@ from models import eval as evaluation
 from models import llm, scores
 from models.bitplane import BitplaneLayer
 from models.codes import Activation
+from models.dense import dense
 from models.formats import parse
-from models.lower import dense
 from models.modules import DenseLinear, ReferenceLinear, replace_layers
 from models.reference import run
 from models.store import open_layers, save

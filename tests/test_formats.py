@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.bitplane import BitplaneLayer
 from models.codes import Activation
+from models.dense import dense, relative_error
 from models.formats import FORMATS, describe, parse, quantize
 from models.formats.fit import (
     combinations,
@@ -23,7 +24,6 @@ from models.formats.groups import row_parts
 from models.formats.integer import Integer
 from models.formats.sbvr import Sbvr
 from models.formats.signs import starts
-from models.lower import dense, relative_error
 from models.planes import unpack
 from models.reference import run
 from models.threads import one_thread

@@ -8,8 +8,8 @@ import torch
 from matrices import layer_of, planes_of, stage_of, weights
 from numpy.typing import NDArray
 
+from models.dense import dense, relative_error
 from models.formats.bands import choose_columns
-from models.lower import dense, relative_error
 from models.threads import one_thread
 
 NEAR = 2e-3

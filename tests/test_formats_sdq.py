@@ -12,6 +12,7 @@ from matrices import layer_of, planes_of, stage_of, weights
 from numpy.typing import NDArray
 
 from models.codes import Activation
+from models.dense import dense, relative_error
 from models.formats import parse
 from models.formats.modulator import (
     CUTS,
@@ -24,7 +25,6 @@ from models.formats.modulator import (
 )
 from models.formats.resample import down_fourier, down_repeat, rotation, up_fourier, up_repeat
 from models.formats.sdq import Sdq
-from models.lower import dense, relative_error
 from models.reference import integer_weights, run
 from models.threads import one_thread
 

@@ -9,8 +9,8 @@ from matrices import layer_of, planes_of, stage_of, weights
 from numpy.typing import NDArray
 
 from models.codes import Activation
+from models.dense import dense, relative_error
 from models.formats.onebit import rank_one
-from models.lower import dense, relative_error
 from models.reference import run
 from models.threads import one_thread
 

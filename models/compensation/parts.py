@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models import planes
 from models.bitplane import Path
-from models.lower import fixed_point
+from models.fixed import fixed_point
 from models.stage import Stage
 
 

@@ -25,7 +25,7 @@ class Binary(StageFormat):
     stand for, with the token's mean magnitude as scale: ``sign`` is 1 where the input is positive
     and else -1, ``bool`` is 1 and 0. Planes meet 0 and 1 in both; for signs the coefficients
     count twice and a bias per row takes the sum of the row's integer weights away again
-    (``sum w (2b - 1) = 2 sum w b - sum w``), so such a layer has no :func:`models.lower.dense`.
+    (``sum w (2b - 1) = 2 sum w b - sum w``), so such a layer has no :func:`models.dense.dense`.
     Storage: ``1 + 32 / group`` bits per weight and 32 per row; a group less with the mean dropped
     (and nothing but the 32 with ``scale=row``); 64 more per row for signs.
     """
