@@ -92,8 +92,8 @@ def calibrate(
         for index, group in enumerate(groups):
             layers = {name: known(f"{block.name}.{name}") for name in group.names}
             if any(layer is None for layer in layers.values()):
-                weights = {name: linears[name].weight.detach() for name in layers}
-                for wanted in _wanted(coded, groups, index, weights, traces, seen):
+                own_layers = {name: linears[name] for name in layers}
+                for wanted in _wanted(coded, groups, index, own_layers, traces, seen):
                     short = wanted.name.removeprefix(f"{block.name}.")
                     layers[short] = layers[short] or quantized(wanted)
             for name, layer in layers.items():
@@ -110,7 +110,7 @@ def _wanted(
     coded: Block,
     groups: list[Group],
     index: int,
-    weights: dict[str, Tensor],
+    linears: dict[str, nn.Linear],
     traces: list[Trace],
     seen: list[Tensor],
 ) -> Iterator[Wanted]:
@@ -118,14 +118,16 @@ def _wanted(
 
     Parameters
     ----------
-    weights : dict of float32, (out, in)
-        By name in the block.
+    linears : dict of Linear
+        The layers of the group, by name in the block.
     traces : list of Trace
         Of the float block, for each window.
     seen : list of (1, tokens, width)
         Hidden states before the block, behind the quantized layers.
     """
     count = 0
+    bias = next(iter(linears.values())).bias
+    known = 0.0 if bias is None else bias.detach()
     hessian = cross = torch.zeros(())
     for float_trace, hidden in zip(traces, seen, strict=True):
         coded_trace = trace(coded, groups, hidden, last=index)
@@ -136,12 +138,13 @@ def _wanted(
             cross = cross + float_trace.inputs[index].float().T @ x
         else:
             lacking = float_trace.before(index).float() - coded_trace.before(index).float()
-            cross = cross + (added.float() + lacking).T @ x
+            cross = cross + (added.float() - known + lacking).T @ x
         count += len(x)
     hessian, cross = hessian / count, cross / count
     damped = hessian + DAMPING * hessian.diagonal().mean() * torch.eye(len(hessian))
     root = torch.linalg.cholesky(damped.double())
-    for name, weight in weights.items():
+    for name, linear in linears.items():
+        weight = linear.weight.detach()
         moment = cross if groups[index].additive else weight @ cross
         lacking = (moment - weight @ hessian).double()
         correction = torch.cholesky_solve(lacking.T, root).T.float()

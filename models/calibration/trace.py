@@ -100,9 +100,8 @@ def trace(block: Block, groups: list[Group], hidden: Tensor, last: int | None = 
         hooks.append(first.register_forward_pre_hook(_reading(partial(read, index))))
         hooks.append(first.register_forward_hook(_writing(partial(wrote, group))))
     result = None
-    with _hooked(hooks):
-        with suppress(Reached):
-            result = block.run(hidden)
+    with _hooked(hooks), suppress(Reached):
+        result = block.run(hidden)
     return Trace(inputs, added, hidden, result)
 
 
@@ -111,8 +110,7 @@ def _is_additive(block: Block, name: str, order: list[str], hidden: Tensor) -> b
     linears = block.linears()
     if linears[name].out_features != hidden.shape[-1]:
         return False
-    change = torch.ones_like(hidden)
-    change[..., ::2] = -1.0
+    change = torch.linspace(-1.0, 2.0, hidden.shape[-1]).expand_as(hidden)
     rest = [linears[other] for other in order[order.index(name) :]]
     with _silent(list(linears.values())):
         nothing = block.run(hidden)
@@ -129,7 +127,7 @@ def _silent(modules: list[nn.Linear], output: Tensor | None = None) -> Iterator[
     """Let linear layers put out zeros, or the first of them a given tensor."""
     hooks = [module.register_forward_hook(_writing(torch.zeros_like)) for module in modules]
     if output is not None:
-        hooks.append(modules[0].register_forward_hook(_writing(lambda _: output)))
+        hooks.append(modules[0].register_forward_hook(_writing(lambda y: output.reshape(y.shape))))
     with _hooked(hooks):
         yield
 
