@@ -58,6 +58,13 @@ def mix_bits(mix: Mix | None) -> int:
     return 0 if mix is None else ENTRY_BITS * sum(len(row) for row in mix)
 
 
+def signs_mix(planes: int, mean: bool = False) -> Mix:
+    """Return the mix of scales of planes of signs, ``a * (2b - 1)``, and last of a mean."""
+    places = range(planes)
+    rows = [(*(2 * (term == plane) for term in places), -1) for plane in places]
+    return (*rows, *([(*(0 for _ in places), 1)] if mean else []))
+
+
 def mixed(stored: NDArray, mix: Mix | None) -> NDArray:
     """Return the coefficients of the terms, and the offset, that stored coefficients stand for.
 

@@ -130,32 +130,35 @@ def from_table(
 def from_integers(
     name: str,
     bits: NDArray[np.bool_],
-    places: tuple[int, ...],
+    places: tuple[int, ...] | NDArray[np.integer],
     offset: NDArray[np.int16] | None,
     scale: NDArray[np.float32],
     activation: Activation,
     monomials: tuple[int, ...] | None = None,
     *,
+    group: int | None = None,
     mix: Mix | None = None,
     coefficient_bits: int = 16,
 ) -> BitplaneLayer:
-    """Lower planes whose coefficients are small integers times a scale; nothing is rounded.
+    """Lower planes whose coefficients are integers times a scale; nothing is rounded.
 
     Parameters
     ----------
     bits : bool, (k, out, in)
-    places : tuple of int, (stored,)
-        The same in every row.
+    places : integers, (stored,), the same in every row, or (out, groups, stored)
     offset : int16, (out,) or (1,), or None
     scale : float32, (out,) or (1,)
     monomials : tuple of int, (terms,)
         As in :class:`models.stage.Stage`; the planes themselves when None.
+    group : int or None
+        Columns that share coefficients; all of them when None.
     mix, coefficient_bits
         As in :func:`from_real`.
     """
+    stored = np.array(places, stored_type(coefficient_bits))
     stage = _stage(
-        bits, bits.shape[2], activation, monomials,
-        coefficients=np.array(places, stored_type(coefficient_bits)).reshape(1, 1, 1, -1),
+        bits, group or bits.shape[2], activation, monomials,
+        coefficients=np.expand_dims(stored, tuple(range(4 - stored.ndim))),
         offset=None if offset is None else offset.reshape(1, -1, 1), mix=mix,
     )  # fmt: skip
     return BitplaneLayer(name, bits.shape[2], (Path((stage,), scale),))

@@ -84,6 +84,12 @@ class StageFormat(Format):
         return layer
 
 
+def require_coef_bits(bits: int, used: bool = True) -> None:
+    """Raise ``ValueError`` for bits of coefficients but 8 to 16, or where there are no such."""
+    require(8 <= bits <= 16, "coef_bits", "be from 8 to 16", bits)
+    require(used or bits == 16, "coef_bits", "be left out where a row has one scale only", bits)
+
+
 def choices_of(kind: type[Format]) -> dict[str, tuple[str, ...]]:
     """Return the allowed words of the options that are words."""
     hints = get_type_hints(kind)
