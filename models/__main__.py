@@ -32,8 +32,8 @@ def main() -> None:
     sub.add_argument("--act-bits", type=int, default=8, help="activation bits (default: 8)")
     sub.add_argument("--layers", default="*", help="shell pattern of layer names (default: all)")
     sub.add_argument("--calibrate", default="self", metavar="TEXT", help=CALIBRATE)
-    sub.add_argument("--windows", type=int, default=16, help="of that text (default: 16)")
-    sub.add_argument("--context", type=int, default=1024, help="tokens a window (default: 1024)")
+    sub.add_argument("--windows", type=int, default=32, help="of that text (default: 32)")
+    sub.add_argument("--context", type=int, help="tokens a window (default: 1024, or the model's)")
     sub = commands.add("show", "Show what a file of layers holds.", show)
     sub.add_argument("file", type=Path)
     sub.add_argument("--json", action="store_true", help="print JSON")
@@ -79,16 +79,19 @@ def quantize(arguments: Namespace) -> None:
     activation = Activation(bits=arguments.act_bits, signed=arguments.act_bits > 1)
     from models.calibration.text import calibration_windows
     from models.llm import load
-    from models.quantize import quantize_model
+    from models.quantize import choose, quantize_model
 
     info = {"model": arguments.model, "format": arguments.format, "layers": arguments.layers,
             "act_bits": str(arguments.act_bits)}  # fmt: skip
     llm = load(arguments.model)
+    choose(llm, arguments.layers)
     windows = None
     if arguments.calibrate != "none":
-        size = (arguments.windows, arguments.context)
-        info |= {"calibrate": arguments.calibrate, "windows": f"{size[0]} x {size[1]}"}
-        windows = calibration_windows(llm, arguments.calibrate, *size)
+        windows = calibration_windows(
+            llm, arguments.calibrate, arguments.windows, arguments.context
+        )
+        count, context = windows.shape
+        info |= {"calibrate": arguments.calibrate, "windows": f"{count} x {context}"}
     quantize_model(llm, spec, activation, arguments.file, info, arguments.layers, windows)
     show(Namespace(file=arguments.file, json=False))
 

@@ -52,15 +52,7 @@ def quantize_model(
     OSError
         The folder of the file is missing or cannot be written.
     """
-    layers = linear_layers(llm)
-    chosen = {name: layer for name, layer in layers.items() if fnmatch(name, pattern)}
-    if not chosen:
-        raise ValueError(
-            f"layers must be some of the model's {len(layers)}, got '{pattern}'; "
-            f"{nearest(pattern, layers)}"
-        )
-    for name, layer in chosen.items():
-        check_finite(name, layer.weight)
+    chosen = choose(llm, pattern)
     parts = file.with_name(f"{file.name}.parts")
     with blaming(file):
         parts.mkdir(exist_ok=True)
@@ -72,6 +64,26 @@ def quantize_model(
             bar.update()
     save(file, [done[name] for name in chosen], info)
     shutil.rmtree(parts)
+
+
+def choose(llm: LLM, pattern: str) -> dict[str, nn.Linear]:
+    """Return the layers to quantize, by name.
+
+    Raises
+    ------
+    ValueError
+        No layer fits the pattern, or one has weights that are not finite.
+    """
+    layers = linear_layers(llm)
+    chosen = {name: layer for name, layer in layers.items() if fnmatch(name, pattern)}
+    if not chosen:
+        raise ValueError(
+            f"layers must be some of the model's {len(layers)}, got '{pattern}'; "
+            f"{nearest(pattern, layers)}"
+        )
+    for name, layer in chosen.items():
+        check_finite(name, layer.weight)
+    return chosen
 
 
 class _Work:

@@ -16,10 +16,11 @@ from models.scores import fingerprint
 
 ITSELF = "self"
 HUB = "hub:"
+CONTEXT = 1024
 SEED = 0
 
 
-def calibration_windows(llm: LLM, source: str, windows: int, context: int) -> Tensor:
+def calibration_windows(llm: LLM, source: str, windows: int, context: int | None = None) -> Tensor:
     """Return token numbers to calibrate with; int64, (windows, context).
 
     Parameters
@@ -28,6 +29,8 @@ def calibration_windows(llm: LLM, source: str, windows: int, context: int) -> Te
         ``self``: text sampled from the model, kept in the cache. ``hub:NAME``, ``hub:NAME:SPLIT``
         or ``hub:NAME:SPLIT:CONFIG``: the text column of a data set, for which the package
         ``datasets`` must be installed. Else a text file, UTF-8.
+    context : int or None
+        Tokens a window; 1024 when None, or what the model can read if that is less.
 
     Raises
     ------
@@ -38,6 +41,8 @@ def calibration_windows(llm: LLM, source: str, windows: int, context: int) -> Te
     """
     require(windows >= 1, "calibration windows", "be 1 or more", windows)
     most = getattr(llm.model.config.get_text_config(), "max_position_embeddings", None)
+    if context is None:
+        context = min(CONTEXT, most or CONTEXT)
     require(context >= 2, "calibration context", "be 2 tokens or more", context)
     if most:
         rule = f"be at most the model's {most} tokens"
