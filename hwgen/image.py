@@ -45,7 +45,7 @@ def image(stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> Image:
         _weight_words(stage, tiling, config),
         _parameter_words(stage.spread_coefficients()[0][..., pluses], config),
         _parameter_words(stage.spread_offset()[0][..., np.newaxis], config)[
-            : None if stage.offset is not None else 0
+            : None if stage.has_offset else 0
         ],
         _scale_words(stage, config),
     )
@@ -117,7 +117,7 @@ def _layer_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
         "tail_words": tiling.tail_words,
         "terms": tiling.terms,
         "monomials": monomials,
-        "offset": int(stage.offset is not None),
+        "offset": int(stage.has_offset),
         "requantize": int(stage.requantize is not None),
         "shift": stage.requantize.shift if stage.requantize is not None else 0,
     }
@@ -138,7 +138,7 @@ def _weight_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words
     return _pack(tiles.transpose(0, 3, 1, 2, 4).reshape(tiling.words, -1))
 
 
-def _parameter_words(values: NDArray[np.int16], config: HardwareConfig) -> Words:
+def _parameter_words(values: NDArray[np.integer], config: HardwareConfig) -> Words:
     """Order parameters by row tile, group, term, slot: (out, groups, terms) to words."""
     tiles = _by_tile(values, config.pe)  # (tiles, pe, groups, terms)
     slots = config.slots * config.scalers

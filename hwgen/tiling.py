@@ -7,6 +7,9 @@ product; the order of the loops is written nowhere else.
 from dataclasses import dataclass
 from math import ceil
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwgen.config import HardwareConfig, signed_width
 from hwgen.weights import passes
 from models.codes import Activation
@@ -84,7 +87,7 @@ class Tiling:
 
     @staticmethod
     def _check_coefficients(stage: Stage, config: HardwareConfig) -> None:
-        words = [stage.coefficients, stage.offset]
+        words: list[NDArray[np.integer]] = [stage.spread_coefficients(), stage.spread_offset()]
         if stage.requantize is not None:
             bits, views = config.requantize_bits, len(stage.requantize.row_scale)
             _must(
@@ -93,7 +96,7 @@ class Tiling:
             )  # fmt: skip
             _must(views == 1, "views of the next layer", "be 1 on this circuit", views)
             words.append(stage.requantize.row_scale)
-        need = max(signed_width(int(w.min()), int(w.max())) for w in words if w is not None)
+        need = max(signed_width(int(w.min()), int(w.max())) for w in words)
         rule = f"be at least {need} for the layer"
         _must(need <= config.coef_bits, "coef_bits", rule, config.coef_bits)
 

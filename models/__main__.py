@@ -10,6 +10,10 @@ from models.codes import Activation
 from models.store import open_layers
 
 PROGRAM = "python -m models"
+CALIBRATE = (
+    "a text file, hub:NAME[:SPLIT[:CONFIG]] for a data set of the Hub, self for text that the "
+    "model makes up, or none to look at weights only (default: self)"
+)
 EXAMPLE = """examples:
   python -m models formats
   python -m models quantize smollm2 --format sbvr:k=2,group=64 -o build/smollm2.safetensors
@@ -27,6 +31,9 @@ def main() -> None:
     sub.add_argument("-o", dest="file", type=Path, required=True, help="file to write")
     sub.add_argument("--act-bits", type=int, default=8, help="activation bits (default: 8)")
     sub.add_argument("--layers", default="*", help="shell pattern of layer names (default: all)")
+    sub.add_argument("--calibrate", default="self", metavar="TEXT", help=CALIBRATE)
+    sub.add_argument("--windows", type=int, default=32, help="of that text (default: 32)")
+    sub.add_argument("--context", type=int, help="tokens a window (default: 1024, or the model's)")
     sub = commands.add("show", "Show what a file of layers holds.", show)
     sub.add_argument("file", type=Path)
     sub.add_argument("--json", action="store_true", help="print JSON")
@@ -70,13 +77,22 @@ def quantize(arguments: Namespace) -> None:
 
     spec = parse_format(arguments.format)
     activation = Activation(bits=arguments.act_bits, signed=arguments.act_bits > 1)
+    from models.calibration.text import calibration_windows
     from models.llm import load
-    from models.quantize import quantize_model
+    from models.quantize import choose, quantize_model
 
     info = {"model": arguments.model, "format": arguments.format, "layers": arguments.layers,
             "act_bits": str(arguments.act_bits)}  # fmt: skip
     llm = load(arguments.model)
-    quantize_model(llm, spec, activation, arguments.file, info, arguments.layers)
+    choose(llm, arguments.layers)
+    windows = None
+    if arguments.calibrate != "none":
+        windows = calibration_windows(
+            llm, arguments.calibrate, arguments.windows, arguments.context
+        )
+        count, context = windows.shape
+        info |= {"calibrate": arguments.calibrate, "windows": f"{count} x {context}"}
+    quantize_model(llm, spec, activation, arguments.file, info, arguments.layers, windows)
     show(Namespace(file=arguments.file, json=False))
 
 

@@ -18,8 +18,8 @@ from models.bitplane import Path
 from models.codes import Activation, Requantize
 from models.encode import encode
 from models.exact import tensor
+from models.fixed import TOP, fixed_point
 from models.integers import code_range
-from models.lower import TOP, fixed_point
 from models.reference import ReadyStage
 from models.stage import Stage
 

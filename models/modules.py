@@ -8,8 +8,8 @@ from transformers import PreTrainedModel
 
 from models.bitplane import BitplaneLayer
 from models.checks import require
+from models.dense import dense
 from models.exact import tensor
-from models.lower import dense
 from models.reference import LAYERNORM_EPSILON, Reference
 
 
@@ -19,7 +19,7 @@ class DenseLinear(nn.Module):
     Raises
     ------
     ValueError
-        The layer stands for no matrix: see :func:`models.lower.dense`, or it has a bias between
+        The layer stands for no matrix: see :func:`models.dense.dense`, or it has a bias between
         the integers, whose worth depends on the token.
     """
 

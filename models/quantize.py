@@ -1,13 +1,16 @@
 """Quantize the linear layers of a model into a file; interrupted work goes on where it stopped."""
 
 import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.bitplane import BitplaneLayer
+from models.calibration.stream import Wanted, calibrate
 from models.cli import nearest
 from models.codes import Activation
 from models.files import blaming
@@ -18,11 +21,12 @@ from models.store import open_layers, save
 
 def quantize_model(
     llm: LLM,
-    spec: Format,
+    spec: Format | Callable[[str], Format],
     activation: Activation,
     file: Path,
     info: dict[str, str],
     pattern: str = "*",
+    windows: Tensor | None = None,
 ) -> None:
     """Quantize layers one by one and write them to a file.
 
@@ -31,10 +35,15 @@ def quantize_model(
 
     Parameters
     ----------
+    spec : Format, or callable
+        The format, or what returns the format of the layer of a name.
     info : dict of str
         What was asked for: goes into the file's header, and tells whether finished layers fit.
     pattern : str
         Shell pattern of the layers' names.
+    windows : int64, (windows, tokens), or None
+        Text to calibrate with, see :func:`models.calibration.stream.calibrate`; layers that it
+        does not reach are quantized for their weights alone, and all are without it.
 
     Raises
     ------
@@ -42,6 +51,28 @@ def quantize_model(
         No layer fits the pattern, or a layer cannot be quantized; the text names it.
     OSError
         The folder of the file is missing or cannot be written.
+    """
+    chosen = choose(llm, pattern)
+    parts = file.with_name(f"{file.name}.parts")
+    with blaming(file):
+        parts.mkdir(exist_ok=True)
+    work = _Work(parts, info, spec, activation, chosen)
+    done: dict[str, BitplaneLayer] = {}
+    with tqdm(total=len(chosen), desc="quantizing", unit="layer", leave=False) as bar:
+        for layer in _all_layers(llm, work, windows):
+            done[layer.name] = layer
+            bar.update()
+    save(file, [done[name] for name in chosen], info)
+    shutil.rmtree(parts)
+
+
+def choose(llm: LLM, pattern: str) -> dict[str, nn.Linear]:
+    """Return the layers to quantize, by name.
+
+    Raises
+    ------
+    ValueError
+        No layer fits the pattern, or one has weights that are not finite.
     """
     layers = linear_layers(llm)
     chosen = {name: layer for name, layer in layers.items() if fnmatch(name, pattern)}
@@ -52,28 +83,57 @@ def quantize_model(
         )
     for name, layer in chosen.items():
         check_finite(name, layer.weight)
-    parts = file.with_name(f"{file.name}.parts")
-    with blaming(file):
-        parts.mkdir(exist_ok=True)
-    done: list[BitplaneLayer] = []
-    for name, layer in tqdm(chosen.items(), desc="quantizing", unit="layer", leave=False):
-        part = parts / f"{name}.safetensors"
-        if (finished := _finished(part, name, info)) is None:
-            try:
-                finished = spec.quantize(layer.weight.detach(), name, activation)
-            except ValueError as error:
-                raise ValueError(f"layer {name}: {error}") from error
-            if layer.bias is not None:
-                finished = replace(finished, bias=layer.bias.detach().float().numpy())
-            save(part, [finished], info)
-        done.append(finished)
-    save(file, done, info)
-    shutil.rmtree(parts)
+    return chosen
 
 
-def _finished(part: Path, name: str, info: dict[str, str]) -> BitplaneLayer | None:
-    """Return the layer that an earlier, interrupted run of the same command left."""
-    if not part.exists():
-        return None
-    with open_layers(part) as layers:
-        return layers.layer(name) if layers.info == info else None
+class _Work:
+    """The layers to quantize, and the folder in which finished ones wait."""
+
+    def __init__(
+        self,
+        parts: Path,
+        info: dict[str, str],
+        spec: Format | Callable[[str], Format],
+        activation: Activation,
+        chosen: dict[str, nn.Linear],
+    ) -> None:
+        self.parts, self.info, self.spec = parts, info, spec
+        self.activation, self.chosen = activation, chosen
+
+    def finished(self, name: str) -> BitplaneLayer | None:
+        """Return the layer that an earlier, interrupted run of the same command left."""
+        part = self.parts / f"{name}.safetensors"
+        if not part.exists():
+            return None
+        with open_layers(part) as layers:
+            return layers.layer(name) if layers.info == self.info else None
+
+    def quantized(self, name: str, target: Tensor, hessian: Tensor | None) -> BitplaneLayer:
+        """Quantize a layer, and keep it."""
+        spec = self.spec if isinstance(self.spec, Format) else self.spec(name)
+        try:
+            layer = spec.quantize(target, name, self.activation, hessian)
+        except ValueError as error:
+            raise ValueError(f"layer {name}: {error}") from error
+        bias = self.chosen[name].bias
+        if bias is not None:
+            layer = replace(layer, bias=bias.detach().float().numpy())
+        save(self.parts / f"{name}.safetensors", [layer], self.info)
+        return layer
+
+
+def _all_layers(llm: LLM, work: _Work, windows: Tensor | None) -> Iterator[BitplaneLayer]:
+    """Quantize what the calibration reaches, then the others."""
+    left = dict(work.chosen)
+    if windows is not None:
+
+        def quantized(wanted: Wanted) -> BitplaneLayer | None:
+            if wanted.name not in work.chosen:
+                return None
+            return work.quantized(wanted.name, wanted.target, wanted.hessian)
+
+        for layer in calibrate(llm, windows, quantized, work.finished):
+            del left[layer.name]
+            yield layer
+    for name, linear in left.items():
+        yield work.finished(name) or work.quantized(name, linear.weight.detach(), None)

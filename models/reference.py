@@ -5,7 +5,6 @@ The executable copy of ``docs/arithmetic.md``.
 
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,8 +26,8 @@ def integer_weights(stage: Stage) -> Tensor:
         ``sum over terms of coefficient * term bit, + offset``.
     """
     bits = torch.from_numpy(unpack(stage.planes, stage.columns))  # (k, out, columns)
-    coefficients = torch.from_numpy(stage.spread_coefficients().astype(np.int32))
-    weights = _by_column(torch.from_numpy(stage.spread_offset().astype(np.int32)), stage)
+    coefficients = tensor(stage.spread_coefficients())
+    weights = _by_column(tensor(stage.spread_offset()), stage)
     for term, mono in enumerate(stage.monomials):
         chosen = bits[[plane for plane in range(stage.k) if mono >> plane & 1]].amin(dim=0)
         weights.addcmul_(_by_column(coefficients[..., term], stage), chosen.to(torch.int32))

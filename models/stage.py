@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from models import planes as packed_planes
 from models.checks import require, require_array
 from models.codes import Activation, Requantize, Transform
+from models.coefficients import Index, Mix, Stored, check_coefficients, mix_bits, mixed
 from models.integers import MOST_COLUMNS, signed_bits
 
 MOST_TERMS = 64
@@ -26,14 +27,16 @@ class Stage:
         Bits of a row in use: inputs after gather and transform.
     group : int
         Columns that share a coefficient; the last group may be shorter.
-    coefficients : int16, (views, out, groups, terms), a 1 in place of any dimension but the last
-        Or, with ``index``, a table (entries, terms).
+    coefficients : int8 or int16, (views, out, groups, stored), 1s for any dimensions but the last
+        Or, with ``index``, a table (entries, stored). One for each term without a ``mix``.
     monomials : tuple of int
         Each term's planes, as a bit mask: the term's bit is the AND of them.
     offset : int16, (views, out, groups), 1s as above, or None
         Multiplies the sum of the group's activations.
     index : uint8 or uint16, (out, groups), 1s as above, or None
         The table entry of each row and group.
+    mix : Mix or None
+        How often each stored coefficient counts in each term's, and in the offset.
     bias : int64, (out,), or None
         Added to the accumulator.
     gather : int32, (inputs used,), or None
@@ -50,10 +53,11 @@ class Stage:
     planes: NDArray[np.uint8]
     columns: int
     group: int
-    coefficients: NDArray[np.int16]
+    coefficients: Stored
     monomials: tuple[int, ...]
     offset: NDArray[np.int16] | None = None
-    index: NDArray[np.uint8] | NDArray[np.uint16] | None = None
+    index: Index | None = None
+    mix: Mix | None = None
     bias: NDArray[np.int64] | None = None
     gather: NDArray[np.int32] | None = None
     column_scale: NDArray[np.float32] | None = None
@@ -89,19 +93,7 @@ class Stage:
             top = (1 << self.k) - 1
             require(1 <= mono <= top, "monomial", f"be 1 to {top} for {self.k} planes", mono)
         shape = (self.views, self.out, self.groups)
-        if self.index is None:
-            full = (*shape, self.terms)
-            require_array(self.coefficients, "coefficients", ("int16",), full, True)
-            have = self.coefficients.shape[-1]
-            require(have == self.terms, "coefficients", f"number {self.terms} a group", have)
-        else:
-            require(self.views == 1, "views", "be 1 with a coefficient table", self.views)
-            entries = len(np.atleast_1d(self.coefficients))
-            table = (entries, self.terms)
-            require_array(self.coefficients, "coefficient table", ("int16",), table, False)
-            require_array(self.index, "coefficient index", ("uint8", "uint16"), shape[1:], True)
-            last = int(self.index.max())
-            require(last < entries, "coefficient index", f"be under {entries}", last)
+        check_coefficients(self.coefficients, self.index, self.mix, shape, self.terms)
         if self.offset is not None:
             require_array(self.offset, "offset", ("int16",), shape, True)
         if self.bias is not None:
@@ -167,7 +159,7 @@ class Stage:
         if self.requantize is not None:
             arrays.append(self.requantize.row_scale)
         extra = sum(8 * array.nbytes for array in arrays if array is not None)
-        return self.k * self.out * self.columns + extra
+        return self.k * self.out * self.columns + extra + mix_bits(self.mix)
 
     def accumulator_bits(self, magnitude: int) -> int:
         """Signed width that no codes of at most this magnitude can overflow."""
@@ -182,21 +174,33 @@ class Stage:
             total += max(int(self.bias.max()), -int(self.bias.min()))
         return signed_bits(total)
 
-    def spread_coefficients(self) -> NDArray[np.int16]:
-        """Coefficients of every row and group.
+    @property
+    def has_offset(self) -> bool:
+        """Whether sums of activations count: with an offset, or one that is mixed."""
+        return self.offset is not None or any(row[-1] != 0 for row in self.mix or ())
+
+    def spread_coefficients(self) -> NDArray[np.int32]:
+        """Coefficient of every term in every row and group.
 
         Returns
         -------
-        int16, (views, out, groups, terms)
+        int32, (views, out, groups, terms)
             A read-only view where a dimension was stored once.
         """
         shape = (self.views, self.out, self.groups, self.terms)
-        if self.index is None:
-            return np.broadcast_to(self.coefficients, shape)
-        rows = np.broadcast_to(self.index, shape[1:3])
-        return self.coefficients[rows][np.newaxis]
+        return np.broadcast_to(self._mixed[..., :-1], shape)
 
-    def spread_offset(self) -> NDArray[np.int16]:
-        """Offsets of every row and group, zeros without any; int16, (views, out, groups)."""
-        shape = (self.views, self.out, self.groups)
-        return np.broadcast_to(np.int16(0) if self.offset is None else self.offset, shape)
+    def spread_offset(self) -> NDArray[np.int32]:
+        """Offset of every row and group, zeros without any; int32, (views, out, groups)."""
+        offset = self._mixed[..., -1]
+        if self.offset is not None:
+            offset = offset + self.offset
+        return np.broadcast_to(offset, (self.views, self.out, self.groups))
+
+    @property
+    def _mixed(self) -> NDArray[np.int32]:
+        """Coefficients and offset of each group, or of all; int32, (..., terms + 1)."""
+        values = mixed(self.coefficients.astype(np.int32), self.mix)
+        if self.index is None:
+            return values
+        return values[np.broadcast_to(self.index, (self.out, self.groups))][np.newaxis]

@@ -3,12 +3,10 @@
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -17,9 +15,11 @@ from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.cli import nearest
 from models.files import whole_file
+from models.parts import describe, restore
 
 HEADER = "planesmith"
-VERSION = 1
+VERSION = 2
+"""Of the files written; earlier ones are read as well."""
 
 
 def save(path: Path, layers: Iterable[BitplaneLayer], info: dict[str, str]) -> None:
@@ -41,7 +41,7 @@ def save(path: Path, layers: Iterable[BitplaneLayer], info: dict[str, str]) -> N
     described: dict[str, Any] = {}
     for layer in layers:
         require(layer.name not in described, "layer names", "differ", f"{layer.name} twice")
-        described[layer.name] = _describe(layer, layer.name, tensors)
+        described[layer.name] = describe(layer, layer.name, tensors)
     header = {"version": VERSION, "info": info, "order": list(described), "layers": described}
     text = json.dumps(header, sort_keys=True, separators=(",", ":"))
     with whole_file(path) as part:
@@ -49,58 +49,6 @@ def save(path: Path, layers: Iterable[BitplaneLayer], info: dict[str, str]) -> N
             save_file(tensors, part, metadata={HEADER: text})
         except SafetensorError as error:
             raise OSError(f"{path} must be writable, got: {error}") from error
-
-
-def _describe(value: Any, name: str, tensors: dict[str, NDArray]) -> Any:
-    """Return the JSON of a part, and put its arrays into ``tensors`` under their dotted names."""
-    if isinstance(value, np.ndarray):
-        require(name not in tensors, "tensor names", "differ", f"{name} twice")
-        tensors[name] = np.ascontiguousarray(value)
-        return {"tensor": name}
-    if isinstance(value, tuple):
-        return [_describe(item, f"{name}.{n}", tensors) for n, item in enumerate(value)]
-    if is_dataclass(value):
-        return {
-            field.name: _describe(getattr(value, field.name), f"{name}.{field.name}", tensors)
-            for field in fields(value)
-        }
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _restore(kind: Any, value: Any, name: str, tensors: Any) -> Any:
-    """Make the part of this kind that :func:`_describe` turned into JSON.
-
-    Foreign JSON raises ``ValueError`` or ``OverflowError``; a missing tensor ``SafetensorError``;
-    one of a type that NumPy lacks ``TypeError`` or ``AttributeError``.
-    """
-    if isinstance(kind, UnionType):
-        if value is None:
-            return None
-        kind = get_args(kind)[0]
-    if get_origin(kind) is np.ndarray:
-        fits = isinstance(value, dict) and list(value) == ["tensor"]
-        require(fits, name, "name a tensor", json.dumps(value))
-        return tensors.get_tensor(value["tensor"])
-    if get_origin(kind) is tuple:
-        require(isinstance(value, list), name, "be a list", json.dumps(value))
-        item_kind = get_args(kind)[0]
-        return tuple(
-            _restore(item_kind, item, f"{name}.{n}", tensors) for n, item in enumerate(value)
-        )
-    if isinstance(kind, type) and is_dataclass(kind):
-        kinds = get_type_hints(kind)
-        require(isinstance(value, dict), name, "be an object", json.dumps(value))
-        odd = [f"no {key}" for key in kinds if key not in value]
-        odd += [f"a foreign {key}" for key in value if key not in kinds]
-        require(not odd, name, f"have the fields of a {kind.__name__}", ", ".join(odd))
-        parts = {
-            key: _restore(kinds[key], part, f"{name}.{key}", tensors) for key, part in value.items()
-        }
-        return kind(**parts)
-    kind = str if get_origin(kind) is Literal else kind
-    fits = type(value) is kind or (kind is float and type(value) is int)
-    require(fits, name, f"be {kind.__name__}", json.dumps(value))
-    return kind(value)
 
 
 @dataclass(frozen=True)
@@ -119,6 +67,7 @@ class BitplaneFile:
     path: Path
     info: dict[str, str]
     names: tuple[str, ...]
+    _version: int
     _described: dict[str, Any]
     _tensors: Any
 
@@ -148,7 +97,8 @@ class BitplaneFile:
         """
         name = self.find(name)
         try:
-            layer = _restore(BitplaneLayer, self._described[name], name, self._tensors)
+            described = self._described[name]
+            layer = restore(BitplaneLayer, described, name, self._tensors, self._version)
             require(layer.name == name, "its name", f"be {name}", layer.name)
         except (ValueError, SafetensorError, TypeError, OverflowError, AttributeError) as error:
             text = " ".join(str(error).split())
@@ -176,8 +126,10 @@ def open_layers(path: Path) -> Iterator[BitplaneFile]:
         raise ValueError(f"{path} must be a bitplane file, got: {error}") from error
     with opened as tensors:
         header = _header(path, tensors.metadata() or {})
-        described = header["layers"]
-        yield BitplaneFile(path, header["info"], tuple(header["order"]), described, tensors)
+        yield BitplaneFile(
+            path, header["info"], tuple(header["order"]),
+            header["version"], header["layers"], tensors,
+        )  # fmt: skip
 
 
 def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
@@ -189,7 +141,8 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} must have a header in JSON, got: {error}") from error
     version = header.get("version") if isinstance(header, dict) else None
-    require(version == VERSION, str(path), f"be of bitplane version {VERSION}", version)
+    known = version in range(1, VERSION + 1)
+    require(known, str(path), f"be of bitplane version 1 to {VERSION}", version)
     kinds = {"version": int, "info": dict, "order": list, "layers": dict}
     whole = {key: type(value) for key, value in header.items()} == kinds
     if not whole or sorted(header["order"], key=str) != sorted(header["layers"]):

@@ -97,8 +97,22 @@ def every_kind(rng: np.random.Generator, config: HardwareConfig) -> list[Job]:
         for coefficient in (-(1 << (config.coef_bits - 1)), (1 << (config.coef_bits - 1)) - 1, 0):
             jobs.append(_flat(whole, code, coefficient, lambda bits: np.ones_like(bits)))
     jobs.append(_flat(whole, low, -1, lambda bits: np.zeros_like(bits)))
+    jobs.append(Job(mixed(whole.stage, config), whole.codes))
     jobs += _one_sign(config) if config.signed_weights else []
     return jobs + (_ties(config) if config.requantize_bits else [])
+
+
+def mixed(stage: Stage, config: HardwareConfig) -> Stage:
+    """Replace coefficients by half as many, each of which two terms share, the second negated.
+
+    The first counts in the offset as well: all that a circuit's coefficients can be, but -2**n.
+    """
+    stored = stage.coefficients[..., ::2].clip(1 - (1 << (config.coef_bits - 1)))
+    mix = np.zeros((stored.shape[-1], stage.terms + 1), np.int64)
+    mix[np.arange(stage.terms) // 2, np.arange(stage.terms)] = (-1) ** np.arange(stage.terms)
+    mix[0, -1] = -1
+    rows = tuple(tuple(row) for row in mix.tolist())
+    return replace(stage, coefficients=stored, offset=None, mix=rows)
 
 
 def _flat(

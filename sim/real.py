@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from models.bitplane import BitplaneLayer
+from models.dense import relative_error
 from models.llm import LLM, capture, linear_layers
-from models.lower import relative_error
 from sim.layer import LayerRun
 
 PROMPT = "The capital of France is"

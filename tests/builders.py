@@ -12,8 +12,8 @@ from models.codes import Activation, Requantize, Transform
 from models.planes import pack
 from models.stage import Stage
 
-INT16 = (-32768, 32768)
-"""All 16-bit integers, as the bounds of ``rng.integers``."""
+INT16, INT8 = (-32768, 32768), (-128, 128)
+"""All integers of so many bits, as the bounds of ``rng.integers``."""
 
 
 def random_stage(
@@ -150,6 +150,47 @@ def sums_of_signs(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLa
     return single("signs", stage, inputs, rng)
 
 
+def random_mix(rng: np.random.Generator, stored: int, terms: int) -> tuple[tuple[int, ...], ...]:
+    """Draw a mix with all integers that it can have."""
+    return tuple(tuple(row) for row in rng.integers(*INT8, (stored, terms + 1)).tolist())
+
+
+def mixed_signs(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLayer:
+    """Sign planes whose values of each group, in 8 bits, are all that is stored."""
+    group = min(9, inputs)
+    values = rng.integers(*INT8, (1, out, -(-inputs // group), 3)).astype(np.int8)
+    mix = ((2, 0, 0, -1), (0, 2, 0, -1), (0, 0, 2, -1))
+    stage = random_stage(rng, out, inputs, 3, group, coefficients=values, offset=None, mix=mix)
+    return single("mixed_signs", stage, inputs, rng)
+
+
+def mixed_more(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLayer:
+    """Any mix of few and of many stored coefficients, beside offsets; two views in one path."""
+    stages = [
+        random_stage(
+            rng, out, inputs, 2, min(5, inputs), INT16, monomials=(1, 2, 3), views=views,
+            coefficients=rng.integers(*INT16, (views, out, 1, stored)).astype(np.int16),
+            mix=random_mix(rng, stored, 3),
+            column_scale=scales(rng, views, inputs) if views > 1 else None,
+        )
+        for views, stored in ((1, 2), (2, 5))
+    ]  # fmt: skip
+    paths = tuple(Path((stage,), scales(rng, out)) for stage in stages)
+    return BitplaneLayer("mixed_more", inputs, paths)
+
+
+def mixed_table(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLayer:
+    """Each group takes a scale and a mean from a table of 8-bit ones."""
+    group = min(6, inputs)
+    entries = rng.integers(*INT8, (7, 2)).astype(np.int8)
+    index = rng.integers(0, 7, (out, -(-inputs // group))).astype(np.uint8)
+    stage = random_stage(
+        rng, out, inputs, 2, group,
+        coefficients=entries, index=index, offset=None, mix=((1, 3, 0), (0, 0, 1)),
+    )  # fmt: skip
+    return single("mixed_table", stage, inputs, rng)
+
+
 def billm(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLayer:
     """Two bands by an AND of planes, and gathered salient columns, one of them twice."""
     plain = random_stage(rng, out, inputs, 2, min(16, inputs), monomials=(1, 2, 3))
@@ -270,6 +311,9 @@ KINDS: dict[str, Callable[[np.random.Generator, int, int], BitplaneLayer]] = {
     "sbvr_uint16": lambda rng, out, inputs: sbvr(rng, out, inputs, np.uint16, signed=False),
     "n_bit": n_bit,
     "sums_of_signs": sums_of_signs,
+    "mixed_signs": mixed_signs,
+    "mixed_more": mixed_more,
+    "mixed_table": mixed_table,
     "billm": billm,
     "onebit": onebit,
     "binary_mos": binary_mos,

@@ -150,6 +150,20 @@ def term_bits(stage: Stage, row: int) -> list[int]:
     return result
 
 
+def group_integers(stage: Stage, terms: int, v: int, n: int, g: int) -> tuple[list[int], int]:
+    """Return the coefficient of each term in a group, and its offset."""
+    if stage.index is None:
+        many = range(stage.coefficients.shape[-1])
+        stored = [pick(stage.coefficients, v, n, g, i) for i in many]
+    else:
+        stored = [int(value) for value in stage.coefficients[pick(stage.index, n, g)]]
+    offset = 0 if stage.offset is None else pick(stage.offset, v, n, g)
+    if stage.mix is None:
+        return stored, offset
+    sums = [sum(s * row[t] for s, row in zip(stored, stage.mix, strict=True)) for t in range(terms)]
+    return sums, offset + sum(s * row[terms] for s, row in zip(stored, stage.mix, strict=True))
+
+
 def accumulate(
     stage: Stage, values: Codes, exponents: list[int], width: int, signed: bool
 ) -> list[int]:
@@ -163,15 +177,10 @@ def accumulate(
         total = 0 if stage.bias is None else int(stage.bias[n])
         for v, view in enumerate(planes):
             for g, group in enumerate(groups):
-                part = 0
-                for t, term in enumerate(terms):
-                    if stage.index is None:
-                        coefficient = pick(stage.coefficients, v, n, g, t)
-                    else:
-                        coefficient = int(stage.coefficients[pick(stage.index, n, g), t])
-                    part += coefficient * bit_serial(term & group, view, signed)
-                if stage.offset is not None:
-                    part += pick(stage.offset, v, n, g) * bit_serial(group, view, signed)
+                factors, offset = group_integers(stage, len(terms), v, n, g)
+                part = offset * bit_serial(group, view, signed)
+                for factor, term in zip(factors, terms, strict=True):
+                    part += factor * bit_serial(term & group, view, signed)
                 total += part << (exponents[g] if exponents else 0)
         result.append(total)
     return result

@@ -171,7 +171,10 @@ TABLE = {"coefficients": zeros(5, 2), "index": zeros(3, 3, of="uint8")}
         ({"monomials": (1,) * 65}, "terms must number 1 to 64, got 65"),
         ({"monomials": (1, 0)}, "monomial must be 1 to 3 for 2 planes, got 0"),
         ({"monomials": (1, 4)}, "monomial must be 1 to 3 for 2 planes, got 4"),
-        ({"coefficients": zeros(1, 3, 3, 2, of="int32")}, "coefficients must be int16, got int32"),
+        (
+            {"coefficients": zeros(1, 3, 3, 2, of="int32")},
+            "coefficients must be int8 or int16, got int32",
+        ),
         (
             {"coefficients": zeros(1, 3, 2, 2)},
             "coefficients must have shape (1, 3, 3, 2) or 1s in it, got (1, 3, 2, 2)",
@@ -187,8 +190,8 @@ TABLE = {"coefficients": zeros(5, 2), "index": zeros(3, 3, of="uint8")}
         ({"coefficients": zeros(1, 3, 3, 1)}, "coefficients must number 2 a group, got 1"),
         ({**TABLE, "views": 2}, "views must be 1 with a coefficient table, got 2"),
         (
-            {**TABLE, "coefficients": zeros(5, 2, of="int8")},
-            "coefficient table must be int16, got int8",
+            {**TABLE, "coefficients": zeros(5, 2, of="uint8")},
+            "coefficient table must be int8 or int16, got uint8",
         ),
         (
             {**TABLE, "coefficients": zeros(5, 3)},
@@ -206,6 +209,36 @@ TABLE = {"coefficients": zeros(5, 2), "index": zeros(3, 3, of="uint8")}
         (
             {**TABLE, "index": np.full((3, 3), 5, np.uint16)},
             "coefficient index must be under 5, got 5",
+        ),
+        ({"mix": ()}, "mix must have a row for each stored coefficient, got none"),
+        (
+            {"mix": ((1, 0, 0), (0, 1))},
+            "mix must have rows of 3, one for each term and the offset, got 2",
+        ),
+        (
+            {"mix": ((1, -129, 0),)},
+            "mix must hold integers from -128 to 127, got [1, -129, 0]",
+        ),
+        ({"mix": ((1, 0, 128),)}, "mix must hold integers from -128 to 127, got [1, 0, 128]"),
+        (
+            {"mix": ((-128, 127, 127),) * 86},
+            "magnitudes in the mix must sum to at most 32767, got 32852",
+        ),
+        (
+            {"mix": ((1, 1, 0),)},
+            "coefficients must have shape (1, 3, 3, 1) or 1s in it, got (1, 3, 3, 2)",
+        ),
+        (
+            {"mix": ((1, 1, 0),) * 2, "coefficients": zeros(1, 3, 3, 1)},
+            "coefficients must number 2 a group, got 1",
+        ),
+        (
+            {"mix": ((1, 1, 0),) * 3},
+            "coefficients must have shape (1, 3, 3, 3) or 1s in it, got (1, 3, 3, 2)",
+        ),
+        (
+            {**TABLE, "mix": ((1, 1, 0),)},
+            "coefficient table must have shape (5, 1), got (5, 2)",
         ),
         ({"offset": zeros(1, 3, 3, of="int32")}, "offset must be int16, got int32"),
         (
@@ -437,6 +470,14 @@ def test_bound_by_hand() -> None:
     )  # fmt: skip
 
 
+def test_bound_of_a_mix() -> None:
+    one = random_stage(
+        np.random.default_rng(0), 1, 10, 2, 4, offset=None,
+        coefficients=np.full((1, 1, 1, 1), -128, np.int8), mix=((127, 1, -128),),
+    )  # fmt: skip
+    assert one.accumulator_bits(128) == (10 * 128 * (127 + 1 + 128) * 128).bit_length() + 1
+
+
 def test_widest_accumulator_is_exact() -> None:
     bias = np.array([(1 << 47) - 1 - 128 * 3, -((1 << 47) - 1 - 128 * 3)])
     ones = pack(np.ones((1, 2, 3), np.bool_))
@@ -467,6 +508,14 @@ def test_stored_bits_of_a_table() -> None:
     assert layer.stored_bits == 4 * 4 * 33 + 9 * 4 * 16 + 4 * 5 * 8 + 4 * 32
     wide = KINDS["sbvr_uint16"](np.random.default_rng(0), 4, 33)
     assert wide.stored_bits == layer.stored_bits + 4 * 5 * 8
+
+
+def test_stored_bits_of_a_mix() -> None:
+    layer = KINDS["mixed_signs"](np.random.default_rng(0), 4, 33)
+    # three planes; 3 bytes for each of 4 groups; the mix; row scales
+    assert layer.stored_bits == 3 * 4 * 33 + 4 * 4 * 3 * 8 + 3 * 4 * 8 + 4 * 32
+    table = KINDS["mixed_table"](np.random.default_rng(0), 4, 33)
+    assert table.stored_bits == 2 * 4 * 33 + 7 * 2 * 8 + 4 * 6 * 8 + 2 * 3 * 8 + 4 * 32
 
 
 def test_stored_bits_of_chains() -> None:

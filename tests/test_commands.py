@@ -194,12 +194,16 @@ def test_interrupted_quantization_goes_on(
     quantize, seen = Ternary.quantize, []
 
     def interrupted(
-        self: Ternary, weight: torch.Tensor, name: str, activation: Activation
+        self: Ternary,
+        weight: torch.Tensor,
+        name: str,
+        activation: Activation,
+        hessian: torch.Tensor | None = None,
     ) -> BitplaneLayer:
         seen.append(name)
         if len(seen) == 4:
             raise KeyboardInterrupt
-        return quantize(self, weight, name, activation)
+        return quantize(self, weight, name, activation, hessian)
 
     monkeypatch.setattr(Ternary, "quantize", interrupted)
     status, out, err = call(*arguments)

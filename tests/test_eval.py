@@ -18,12 +18,12 @@ from models import eval as evaluation
 from models import llm, scores
 from models.bitplane import BitplaneLayer
 from models.codes import Activation
+from models.dense import dense
 from models.formats import parse
-from models.formats.threads import one_thread
-from models.lower import dense
 from models.modules import DenseLinear, ReferenceLinear, replace_layers
 from models.reference import run
 from models.store import open_layers, save
+from models.threads import one_thread
 
 CONTEXT = 8
 NOT_UTF8 = "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"

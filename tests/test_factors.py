@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from models.bitplane import BitplaneLayer
 from models.chain import SignChain, assumed_inputs, chain_path, mid_unit
 from models.codes import Activation
+from models.dense import dense, relative_error
 from models.formats import parse
 from models.formats.dbf import Product, rank_for
 from models.formats.factors import factorize
-from models.formats.threads import one_thread
-from models.lower import dense, relative_error
 from models.reference import Reference, run
+from models.threads import one_thread
 
 SPECS = [
     "dbf:bits=4,steps=3",

@@ -8,9 +8,9 @@ import torch
 from matrices import layer_of, planes_of, stage_of, weights
 from numpy.typing import NDArray
 
+from models.dense import dense, relative_error
 from models.formats.bands import choose_columns
-from models.formats.threads import one_thread
-from models.lower import dense, relative_error
+from models.threads import one_thread
 
 NEAR = 2e-3
 """Weights of magnitudes below 5 whose int16 coefficients have units below 5/32767 each."""

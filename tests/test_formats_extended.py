@@ -11,11 +11,11 @@ from builders import differences
 from matrices import layer_of, stage_of, weights
 
 from models.codes import Activation
+from models.dense import dense, relative_error
 from models.formats import parse
-from models.formats.threads import one_thread
-from models.lower import dense, relative_error
 from models.reference import run
 from models.store import open_layers, save
+from models.threads import one_thread
 
 SPECS = [
     "fdb:group=5",

@@ -12,6 +12,7 @@ from matrices import layer_of, planes_of, stage_of, weights
 from numpy.typing import NDArray
 
 from models.codes import Activation
+from models.dense import dense, relative_error
 from models.formats import parse
 from models.formats.modulator import (
     CUTS,
@@ -24,9 +25,8 @@ from models.formats.modulator import (
 )
 from models.formats.resample import down_fourier, down_repeat, rotation, up_fourier, up_repeat
 from models.formats.sdq import Sdq
-from models.formats.threads import one_thread
-from models.lower import dense, relative_error
 from models.reference import integer_weights, run
+from models.threads import one_thread
 
 SIZES = [(8, 8), (8, 12), (8, 16), (8, 20), (6, 15), (5, 8), (7, 14), (1, 3), (2, 4), (64, 160)]
 """Block and samples."""

@@ -9,10 +9,10 @@ from matrices import layer_of, planes_of, stage_of, weights
 from numpy.typing import NDArray
 
 from models.codes import Activation
+from models.dense import dense, relative_error
 from models.formats.onebit import rank_one
-from models.formats.threads import one_thread
-from models.lower import dense, relative_error
 from models.reference import run
+from models.threads import one_thread
 
 ONE_BIT = Activation(bits=1, signed=False)
 NEAR = 1e-3

@@ -20,7 +20,7 @@ from hwgen.layouts import (
 from models.codes import Requantize
 from models.planes import unpack
 from models.stage import Stage
-from sim.cases import random_job
+from sim.cases import mixed, random_job
 from sim.jobs import Job
 
 CONFIGS = [
@@ -40,14 +40,17 @@ def config(request: pytest.FixtureRequest) -> HardwareConfig:
 
 @pytest.fixture(params=SHAPES, ids=str)
 def job(request: pytest.FixtureRequest, config: HardwareConfig) -> Job:
-    """Return random jobs of odd shapes; every other one with offsets and row scales."""
+    """Return random jobs of odd shapes; every third one plain, with offsets and scales, mixed."""
     out, columns, group = request.param
     if -(-columns // group) * -(-group // config.lanes) > config.buffer_words:
         group = columns
     rng = np.random.default_rng(out)
     job = random_job(rng, config, out=out, columns=columns, group=group, tokens=2)
+    kind = SHAPES.index(request.param) % 3
+    if kind == 2:
+        return Job(mixed(job.stage, config), job.codes)
     offset, requantize = None, None
-    if SHAPES.index(request.param) % 2:
+    if kind == 1:
         top = 1 << (config.coef_bits - 1)
         offset = rng.integers(-top, top, (1, out, job.stage.groups)).astype(np.int16)
         scale = rng.integers(-top, top, (1, out)).astype(np.int16)
@@ -92,7 +95,7 @@ def test_layers(job: Job, config: HardwareConfig) -> None:
     for name in ("row_tiles", "groups", "group_words", "tail_words", "terms"):
         assert layer[name] == getattr(tiling, name), name
     assert list(layer["monomials"])[: stage.terms] == list(stage.monomials)
-    assert layer["offset"] == (stage.offset is not None)
+    assert layer["offset"] == (stage.offset is not None or stage.mix is not None)
     assert layer["requantize"] == (stage.requantize is not None)
     assert layer["shift"] == (stage.requantize.shift if stage.requantize else 0)
 
@@ -133,6 +136,23 @@ def check_parameters(
         assert list(word) == [0 if place is None else of[place] for place in places]
 
 
+def coefficients_of(stage: Stage) -> np.ndarray:
+    """Return the coefficients of rows, groups and terms."""
+    stored = stage.coefficients[0].astype(np.int64)
+    if stage.mix is None:
+        return stored
+    parts = [stored[..., [i]] * np.array(row[:-1]) for i, row in enumerate(stage.mix)]
+    return np.sum(parts, axis=0)
+
+
+def offsets_of(stage: Stage) -> np.ndarray | None:
+    """Return the offsets of rows and groups."""
+    if stage.mix is None:
+        return None if stage.offset is None else stage.offset[0]
+    stored = stage.coefficients[0].astype(np.int64)
+    return np.sum([stored[..., i] * row[-1] for i, row in enumerate(stage.mix)], axis=0)
+
+
 def test_coefficients(job: Job, config: HardwareConfig) -> None:
     """By row tile, group, term and slot."""
     stage = job.stage
@@ -144,14 +164,15 @@ def test_coefficients(job: Job, config: HardwareConfig) -> None:
         for rows in slots
     ]
     words = image(stage, config).coefficients
-    check_parameters(words, config, wanted, stage.spread_coefficients()[0])
+    check_parameters(words, config, wanted, coefficients_of(stage))
 
 
 def test_offsets(job: Job, config: HardwareConfig) -> None:
     """By row tile, group and slot; none for a stage without."""
     stage = job.stage
     words = image(stage, config).offsets
-    if stage.offset is None:
+    offsets = offsets_of(stage)
+    if offsets is None:
         assert len(words) == 0
         return
     wanted = [
@@ -160,7 +181,7 @@ def test_offsets(job: Job, config: HardwareConfig) -> None:
         for group in range(stage.groups)
         for rows in slots
     ]
-    check_parameters(words, config, wanted, stage.offset[0])
+    check_parameters(words, config, wanted, offsets)
 
 
 def test_scales(job: Job, config: HardwareConfig) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.bitplane import BitplaneLayer, Path
 from models.codes import Activation, Requantize, Transform
+from models.coefficients import MOST
 from models.encode import encode, quantize, transform, transform_matrix
 from models.planes import pack
 from models.reference import Reference, chain_codes, integer_weights, run
@@ -211,6 +212,19 @@ def test_many_terms(terms: int) -> None:
     monomials = tuple(int(mono) for mono in rng.integers(1, 64, terms))
     stage = random_stage(rng, 3, 21, 6, 5, INT16, monomials=monomials)
     check(single("x", stage, 21, rng), random_tokens(rng, 21), terms)
+
+
+def test_extremes_of_a_mix() -> None:
+    """All terms of the largest mix, at once, in a weight."""
+    rng = np.random.default_rng(0)
+    mix = ((-128,) * 63 + (-127, -128),) * 3 + ((127,) * 61 + (63, 0, 0, 0),)
+    stage = random_stage(
+        rng, 2, 9, 6, planes=pack(np.ones((6, 2, 9), np.bool_)), monomials=(*range(1, 64), 1),
+        coefficients=np.array([-32768, -32768, -32768, 32767], np.int16).reshape(1, 1, 1, 4),
+        mix=mix, offset=np.full((1, 1, 1), 32767, np.int16), activation=Activation(scale="static"),
+    )  # fmt: skip
+    assert sum(abs(entry) for row in mix for entry in row) == MOST
+    check(single("x", stage, 9, rng), random_tokens(rng, 9), mix)
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from builders import KINDS, differences, random_stage, single
 from safetensors.numpy import save_file
 
 from models import bitplane, store
 from models.bitplane import BitplaneLayer
 from models.codes import Activation, Requantize, Transform
+from models.reference import run
 from models.stage import Stage
 from models.store import open_layers, save
 
@@ -179,6 +181,20 @@ def test_golden_bytes_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert differences(load(tmp_path / "golden", "tiny"), names["layer"]) == []
 
 
+def test_file_of_version_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's layer as version 1 wrote it, both coefficients stored."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)[-1], names)
+    stage = names["stage"]
+    two = replace(stage, coefficients=np.array([1, -1], np.int16).reshape(1, 1, 1, 2), mix=None)
+    path = replace(names["path"], stages=(two,))
+    old = load(PAGE.parent.parent / "tests" / "data" / "version_1.safetensors", "tiny")
+    assert differences(old, replace(names["layer"], paths=(path,))) == []
+    x = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(run(old, x), run(names["layer"], x))
+
+
 def test_page_names_every_field() -> None:
     page = PAGE.read_text()
     for kind in PARTS:
@@ -223,9 +239,11 @@ WHOLE = "have a header with version, info, order and the layers of that order"
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda t, h: h.update(version=2), "be of bitplane version 1, got 2"),
-        (lambda t, h: h.pop("version"), "be of bitplane version 1, got None"),
-        (lambda t, h: [], "be of bitplane version 1, got None"),
+        (lambda t, h: h.update(version=3), "be of bitplane version 1 to 2, got 3"),
+        (lambda t, h: h.update(version=0), "be of bitplane version 1 to 2, got 0"),
+        (lambda t, h: h.update(version=1.5), "be of bitplane version 1 to 2, got 1.5"),
+        (lambda t, h: h.pop("version"), "be of bitplane version 1 to 2, got None"),
+        (lambda t, h: [], "be of bitplane version 1 to 2, got None"),
         (lambda t, h: h.update(version=True), f"{WHOLE}, got info, layers, order, version"),
         (lambda t, h: h.pop("info"), f"{WHOLE}, got layers, order, version"),
         (lambda t, h: h.update(more=1), f"{WHOLE}, got info, layers, order, version, more"),
@@ -324,12 +342,27 @@ S = "a.b.paths.0.stages.0"
         (lambda t, h: h["layers"]["a.b"].update(name="c"), "its name must be a.b, got c"),
         (lambda t, h: h["layers"]["a.b"].update(post="x"), "post must be none or layernorm, got x"),
         (
+            lambda t, h: h.update(version=1),
+            f"{S} must have the fields of a Stage, got a foreign mix",
+        ),
+        (
+            lambda t, h: first(h).pop("mix"),
+            f"{S} must have the fields of a Stage, got no mix",
+        ),
+        (lambda t, h: first(h).update(mix=[2, -1]), f"{S}.mix.0 must be a list, got 2"),
+        (lambda t, h: first(h).update(mix=[[2, 0.5]]), f"{S}.mix.0.1 must be int, got 0.5"),
+        (
+            lambda t, h: first(h).update(mix=[[2, 999]]),
+            r"mix must hold integers from -128 to 127, got \[2, 999\]",
+        ),
+        (lambda t, h: first(h).update(mix=[[]]), "mix must have rows of 2, .*, got 0"),
+        (
             lambda t, h: h["layers"]["a.b"].update(inputs=9),
             r"column scale must have shape \(1, 9\), got \(1, 5\)",
         ),
         (retype("stages.0.planes", "I8"), "planes must be uint8, got int8"),
         (retype("stages.0.planes", "U8", [5, 4]), "planes must have 3 dimensions, got 2"),
-        (retype("stages.0.coefficients", "U16"), "coefficients must be int16, got uint16"),
+        (retype("stages.0.coefficients", "U16"), "coefficients must be int8 or int16, got uint16"),
         (retype("stages.0.coefficients", "BF16"), ".*bfloat16.*"),
         (retype("stages.0.coefficients", "F8_E4M3", [2]), ".*float8.*"),
         (

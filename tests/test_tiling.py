@@ -156,6 +156,16 @@ def filled(value: int) -> np.ndarray:
             "coef_bits must be at least 9 for the layer, got 8",
         ),
         (
+            {"coefficients": filled(-16385)[..., :1], "mix": ((2, 2, -1),)},
+            {},
+            "coef_bits must be at least 17 for the layer, got 16",
+        ),
+        (
+            {"coefficients": filled(-10923)[..., :1], "mix": ((1, 1, 3),)},
+            {},
+            "coef_bits must be at least 17 for the layer, got 16",
+        ),
+        (
             {"requantize": requantize(scale=-1000)},
             {"coef_bits": 8},
             "coef_bits must be at least 11 for the layer, got 8",
@@ -195,6 +205,7 @@ def test_refusals(changes: dict[str, Any], parameters: dict[str, Any], message: 
         ({"transform": Transform("hadamard", 4, 4, bits=8)}, {}, 16),
         ({"coefficients": filled(127)}, {"coef_bits": 8}, 16),
         ({"coefficients": filled(-128)}, {"coef_bits": 8}, 16),
+        ({"coefficients": filled(-64)[..., :1], "mix": ((2, 1, -1),)}, {"coef_bits": 8}, 16),
         ({"coefficients": filled(500)}, {"acc_bits": 21}, 16),
         ({"requantize": requantize()}, {}, 16),
     ],

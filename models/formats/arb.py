@@ -13,16 +13,16 @@ from models.checks import require
 from models.codes import Activation
 from models.formats.bands import centered_signs, choose_columns, large_ones
 from models.formats.blocks import Blocks, bands_path, signs_path
-from models.formats.spec import Format
-from models.formats.threads import one_thread
+from models.formats.spec import StageFormat
 from models.lower import real_matrix
+from models.threads import one_thread
 
 STEPS = 15
 """Rounds of refinement, as published."""
 
 
 @dataclass(frozen=True)
-class Arb(Format):
+class Arb(StageFormat):
     """Bands of signs, refined in turn (ARB-LLM).
 
     Columns and bands are those of ``billm``; then means, scales and signs are improved in turn,
@@ -46,7 +46,7 @@ class Arb(Format):
         require(fits, "salient", f"be from 0 to {self.block - 1}", self.salient)
 
     @one_thread()
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Choose salient columns and bands, then refine."""

@@ -12,13 +12,13 @@ from models.checks import require
 from models.codes import Activation
 from models.formats.bands import centered_signs, choose_columns, large_ones
 from models.formats.blocks import bands_path, signs_path
-from models.formats.spec import Format
-from models.formats.threads import one_thread
+from models.formats.spec import StageFormat
 from models.lower import real_matrix
+from models.threads import one_thread
 
 
 @dataclass(frozen=True)
-class BiLlm(Format):
+class BiLlm(StageFormat):
     """Signs in two bands of magnitude, twice for salient columns (BiLLM).
 
     In each block of columns, the salient ones are signs and signs of what these leave; all other
@@ -43,7 +43,7 @@ class BiLlm(Format):
         require(fits, "salient", f"be from 0 to {self.block - 1}", self.salient)
 
     @one_thread()
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Choose salient columns and bands, then take means, scales and signs."""

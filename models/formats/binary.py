@@ -10,13 +10,13 @@ from torch import Tensor
 from models.bitplane import BitplaneLayer, Path
 from models.codes import Activation
 from models.formats.groups import group_sizes, in_groups
-from models.formats.spec import Format, require_group
+from models.formats.spec import StageFormat, require_group
 from models.lower import TOP, from_integers, path_from_real, real_matrix
 from models.reference import integer_weights
 
 
 @dataclass(frozen=True)
-class Binary(Format):
+class Binary(StageFormat):
     """Signs with the mean magnitude as scale (XNOR-Net).
 
     Weights are ``mean + a * sign(w - mean)`` with ``a = mean|w - mean|`` per row or group, and 0
@@ -25,7 +25,7 @@ class Binary(Format):
     stand for, with the token's mean magnitude as scale: ``sign`` is 1 where the input is positive
     and else -1, ``bool`` is 1 and 0. Planes meet 0 and 1 in both; for signs the coefficients
     count twice and a bias per row takes the sum of the row's integer weights away again
-    (``sum w (2b - 1) = 2 sum w b - sum w``), so such a layer has no :func:`models.lower.dense`.
+    (``sum w (2b - 1) = 2 sum w b - sum w``), so such a layer has no :func:`models.dense.dense`.
     Storage: ``1 + 32 / group`` bits per weight and 32 per row; a group less with the mean dropped
     (and nothing but the 32 with ``scale=row``); 64 more per row for signs.
     """
@@ -39,7 +39,7 @@ class Binary(Format):
         super().__post_init__()
         require_group(self.group, self.scale, Binary.group)
 
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Take means, scales and signs."""
@@ -59,9 +59,13 @@ class Binary(Format):
             offset = (mean.numpy() if self.mean == "kept" else 0.0) - scale
             twice = (2 * scale)[..., np.newaxis]
             path = path_from_real(bits, group, twice, offset, activation, top=TOP // 2)
-        if activation.bits == 1 and self.form == "sign":
-            path = for_signs(path)
         return BitplaneLayer(name, columns, (path,))
+
+    def finish(self, layer: BitplaneLayer, activation: Activation) -> BitplaneLayer:
+        """Let 1-bit activations stand for what the option says."""
+        if activation.bits > 1 or self.form == "bool":
+            return layer
+        return replace(layer, paths=tuple(for_signs(path) for path in layer.paths))
 
 
 def for_signs(path: Path) -> Path:

@@ -14,8 +14,8 @@ from models.checks import require
 from models.codes import Activation
 from models.formats.factors import Factor, factorize
 from models.formats.spec import Format
-from models.formats.threads import one_thread
 from models.lower import real_matrix
+from models.threads import one_thread
 
 
 @dataclass(frozen=True)

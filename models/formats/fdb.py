@@ -12,13 +12,13 @@ from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.codes import Activation
 from models.formats.fit import SortedGroups, best_fit, combinations, nearest_bits, sort_groups
-from models.formats.spec import Format
-from models.formats.threads import one_thread
+from models.formats.spec import StageFormat
 from models.lower import from_real, real_matrix
+from models.threads import one_thread
 
 
 @dataclass(frozen=True)
-class Fdb(Format):
+class Fdb(StageFormat):
     """Two planes of 0 and 1 with a scale each per group (DB-LLM).
 
     Weights are ``a1 * b1 + a2 * b2``, from ``a1 = 2s`` and ``a2 = -s``, whose levels are -s, 0, s
@@ -34,7 +34,7 @@ class Fdb(Format):
         require(self.group >= 1, "group", "be 1 or more", self.group)
 
     @one_thread()
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Fit scales by alternating least squares, then choose the nearest level."""

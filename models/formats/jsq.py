@@ -1,7 +1,7 @@
 """Integers of which a mask keeps n of every m, as JSQ."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -12,12 +12,12 @@ from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.codes import Activation
 from models.formats.groups import in_groups
-from models.formats.spec import Format
+from models.formats.spec import StageFormat
 from models.lower import from_integers, real_matrix
 
 
 @dataclass(frozen=True)
-class Jsq(Format):
+class Jsq(StageFormat):
     """Symmetric integers with a scale per row, of which a mask keeps n of every m.
 
     The structure is that of JSQ (joint sparsification and quantization, Guo et al., ICML 2024);
@@ -29,6 +29,8 @@ class Jsq(Format):
     ``1 + bits / 2`` or less, but other hardware.)
     """
 
+    fixed: ClassVar[int] = 1
+
     pattern: Literal["2:4", "4:8"] = "2:4"
     bits: int = 8
 
@@ -36,7 +38,7 @@ class Jsq(Format):
         super().__post_init__()
         require(2 <= self.bits <= 8, "bits", "be from 2 to 8", self.bits)
 
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Choose the mask, and round all weights."""

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from models.bitplane import BitplaneLayer
 from models.codes import Activation
-from models.formats.spec import Format
-from models.formats.threads import one_thread
+from models.formats.spec import StageFormat
 from models.lower import from_integers, real_matrix
+from models.threads import one_thread
 
 STEPS = 50
 """Of the power iteration: enough for float32 where the first factor stands out at all."""
 
 
 @dataclass(frozen=True)
-class OneBit(Format):
+class OneBit(StageFormat):
     """Signs times a scale of the row and one of the column (OneBit).
 
     Weights are ``h * sign(w) * g`` with the nonnegative ``h g`` nearest to ``|w|`` (arXiv
@@ -32,7 +32,7 @@ class OneBit(Format):
     post: Literal["none", "layernorm"] = "none"
 
     @one_thread()
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Factor magnitudes; keep signs."""

@@ -1,6 +1,7 @@
 """Signs, but a share of the weights as 8-bit integers: partial binarization."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.codes import Activation
-from models.formats.spec import Format
+from models.formats.spec import StageFormat
 from models.lower import path_from_real, real_matrix
 
 BITS = 8
@@ -19,7 +20,7 @@ TOP = 127
 
 
 @dataclass(frozen=True)
-class PbLlm(Format):
+class PbLlm(StageFormat):
     """Signs with a scale and mean per row, but the largest weights in 8 bits (PB-LLM).
 
     ``share`` percent of the matrix's weights, by magnitude, are symmetric 8-bit integers with a
@@ -31,13 +32,15 @@ class PbLlm(Format):
     a list of the kept weights instead would take ``2 + 8 * share`` bits, but other hardware.
     """
 
+    fixed: ClassVar[int] = 1
+
     share: int = 10
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(0 <= self.share <= 100, "share", "be from 0 to 100 percent", self.share)
 
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Choose the weights to keep, round these, and binarize the others."""

@@ -12,14 +12,14 @@ from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.codes import Activation
 from models.formats.fit import SortedGroups, best_fit, combinations, nearest_bits, sort_groups
-from models.formats.spec import Format
+from models.formats.spec import StageFormat
 from models.formats.table import shared_table
-from models.formats.threads import one_thread
 from models.lower import from_table, real_matrix
+from models.threads import one_thread
 
 
 @dataclass(frozen=True)
-class Sbvr(Format):
+class Sbvr(StageFormat):
     """Sums of k planes of 0 and 1, a group's coefficients being an entry of one table.
 
     The structure is that of SBVR (arXiv 2509.18172, code ``MaverickJune/sbvr``): k bits per
@@ -43,7 +43,7 @@ class Sbvr(Format):
         require(1 <= self.table <= 65536, "table", "be from 1 to 65536", self.table)
 
     @one_thread()
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Fit each group, then the table, then choose the planes for the table's entries."""

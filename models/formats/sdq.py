@@ -17,9 +17,9 @@ from models.formats.groups import in_groups, row_parts
 from models.formats.modulator import Scales, Streams, best_scales, modulate
 from models.formats.resample import down_fourier, down_repeat, rotation, up_fourier, up_repeat
 from models.formats.spec import Format
-from models.formats.threads import one_thread
 from models.integers import code_range
 from models.lower import path_from_real, real_matrix
+from models.threads import one_thread
 
 SEED = 0
 """Of the random signs, the same in all layers, so that these can share rotated inputs."""

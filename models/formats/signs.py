@@ -12,31 +12,36 @@ from torch import Tensor
 from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.codes import Activation
+from models.coefficients import signs_mix
 from models.formats.fit import SortedGroups, best_fit, combinations, nearest_bits, sort_groups
-from models.formats.spec import Format, require_group
-from models.formats.threads import one_thread
+from models.formats.spec import StageFormat, require_coef_bits, require_group
 from models.lower import from_real, real_matrix
+from models.threads import one_thread
 
 
 @dataclass(frozen=True)
-class Signs(Format):
+class Signs(StageFormat):
     """Sums of k planes of +1 and -1, each with a scale per row or group.
 
     Fitted by alternating least squares (as LQ-Nets, Zhang et al., ECCV 2018) from several starts.
-    A plane of +1 and -1 times ``a`` is a plane of 1 and 0 times ``2a``, less ``a``.
+    A plane of +1 and -1 times ``a`` is a plane of 1 and 0 times ``2a``, less ``a``; stored is
+    ``a``, as a multiple of the row's unit.
+    Storage: ``k + 16 * k / group`` bits per weight, 8 for 16 with ``coef_bits=8``; 32 per row.
     """
 
     k: int = 2
     scale: Literal["row", "group"] = "group"
     group: int = 128
+    coef_bits: int = 16
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(1 <= self.k <= 8, "k", "be from 1 to 8", self.k)
         require_group(self.group, self.scale, Signs.group)
+        require_coef_bits(self.coef_bits)
 
     @one_thread()
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Fit planes and scales; the error is at most that of greedy residual signs."""
@@ -49,8 +54,9 @@ class Signs(Format):
         bits = nearest_bits(matrix, group, combos, scales)
         scales = scales.view(rows, -1, self.k)
         return from_real(
-            name, bits.numpy(), group, (2 * scales).numpy(), -scales.sum(-1).numpy(), activation
-        )
+            name, bits.numpy(), group, scales.numpy(), None, activation,
+            mix=signs_mix(self.k), coefficient_bits=self.coef_bits,
+        )  # fmt: skip
 
 
 def starts(groups: SortedGroups, k: int) -> Iterator[Tensor]:

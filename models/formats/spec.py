@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.cli import nearest
 from models.codes import Activation
+from models.compensation import compensated
+from models.lower import real_matrix
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,11 @@ class Format(ABC):
 
     @abstractmethod
     def quantize(
-        self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
+        self,
+        weight: NDArray[np.floating] | Tensor,
+        name: str,
+        activation: Activation,
+        hessian: Tensor | None = None,
     ) -> BitplaneLayer:
         """Return the layer of this format nearest to a real matrix.
 
@@ -36,7 +42,52 @@ class Format(ABC):
             Name of the layer.
         activation : Activation
             How the layer's inputs become integers; planes do not depend on it.
+        hessian : float32, (in, in), or None
+            Mean of ``x x^T`` over inputs ``x``. Near is then what changes their products least,
+            else what changes the weights least.
         """
+
+
+@dataclass(frozen=True)
+class StageFormat(Format):
+    """A format whose layers are single stages: fitted to weights, then compensated.
+
+    Attributes
+    ----------
+    fixed : int
+        Bit mask of planes that compensation leaves as they were fitted.
+    """
+
+    fixed: ClassVar[int] = 0
+
+    @abstractmethod
+    def fit(
+        self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
+    ) -> BitplaneLayer:
+        """Return the layer that changes the weights least; as :meth:`quantize` otherwise."""
+
+    def quantize(
+        self,
+        weight: NDArray[np.floating] | Tensor,
+        name: str,
+        activation: Activation,
+        hessian: Tensor | None = None,
+    ) -> BitplaneLayer:
+        """Fit the weights; with a Hessian, compensate the layer for its inputs."""
+        layer = self.fit(weight, name, activation)
+        if hessian is not None:
+            layer = compensated(layer, real_matrix(weight), hessian, self.fixed)
+        return self.finish(layer, activation)
+
+    def finish(self, layer: BitplaneLayer, activation: Activation) -> BitplaneLayer:
+        """Do what depends on the final planes and coefficients: nothing, for most formats."""
+        return layer
+
+
+def require_coef_bits(bits: int, used: bool = True) -> None:
+    """Raise ``ValueError`` for bits of coefficients but 8 to 16, or where there are no such."""
+    require(8 <= bits <= 16, "coef_bits", "be from 8 to 16", bits)
+    require(used or bits == 16, "coef_bits", "be left out where a row has one scale only", bits)
 
 
 def choices_of(kind: type[Format]) -> dict[str, tuple[str, ...]]:

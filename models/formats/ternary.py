@@ -11,30 +11,36 @@ from torch import Tensor
 from models.bitplane import BitplaneLayer
 from models.codes import Activation
 from models.formats.groups import group_sizes, in_groups
-from models.formats.spec import Format, require_group
+from models.formats.spec import StageFormat, require_coef_bits, require_group
 from models.lower import from_integers, from_real, real_matrix
 
 SMALLEST = 1e-5
 """No scale is below this, as published."""
+MIX = ((1, -1, 0),)
+"""Of a scale: 1 for the plane of +1s, -1 for that of -1s."""
 
 
 @dataclass(frozen=True)
-class Ternary(Format):
+class Ternary(StageFormat):
     """Weights of -1, 0 and +1 with the mean magnitude as scale (BitNet b1.58).
 
     ``scale = max(mean|w|, 1e-5)`` and ``q = clamp(round(w / scale), -1, 1)``, halves to even
     (arXiv 2402.17764; the scale of the whole tensor is as published, those of a row or group are
     not). The mean is taken in float64 and rounded to float32. The planes are +1s and -1s.
+    Storage: 2 bits per weight; 32 for the tensor or per row; with ``scale=group`` 16 per row and
+    group more, or 8 with ``coef_bits=8``.
     """
 
     scale: Literal["tensor", "row", "group"] = "tensor"
     group: int = 128
+    coef_bits: int = 16
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_group(self.group, self.scale, Ternary.group)
+        require_coef_bits(self.coef_bits, self.scale == "group")
 
-    def quantize(
+    def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
     ) -> BitplaneLayer:
         """Round to the nearest of -scale, 0 and +scale."""
@@ -49,7 +55,8 @@ class Ternary(Format):
         whole = (matrix / scale.repeat_interleave(sizes, dim=1)).round()
         bits = torch.stack([whole >= 1, whole <= -1]).numpy()
         if self.scale == "group":
-            wide = scale.double()
-            coefficients = torch.stack([wide, -wide], 2).numpy()
-            return from_real(name, bits, group, coefficients, None, activation)
+            return from_real(
+                name, bits, group, scale.double()[..., None].numpy(), None, activation,
+                mix=MIX, coefficient_bits=self.coef_bits,
+            )  # fmt: skip
         return from_integers(name, bits, (1, -1), None, scale[:, 0].numpy(), activation)

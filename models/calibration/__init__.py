@@ -1,0 +1,1 @@
+"""Quantize a model layer after layer, each for the inputs that the layers before leave it."""

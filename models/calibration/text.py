@@ -1,0 +1,116 @@
+"""Text to calibrate with: a file, a data set of the Hub, or what the model itself makes up."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from models.checks import require
+from models.fetch import cache_folder
+from models.files import whole_file
+from models.llm import LLM
+from models.scores import fingerprint
+
+ITSELF = "self"
+HUB = "hub:"
+CONTEXT = 1024
+SEED = 0
+
+
+def calibration_windows(llm: LLM, source: str, windows: int, context: int | None = None) -> Tensor:
+    """Return token numbers to calibrate with; int64, (windows, context).
+
+    Parameters
+    ----------
+    source : str
+        ``self``: text sampled from the model, kept in the cache. ``hub:NAME``, ``hub:NAME:SPLIT``
+        or ``hub:NAME:SPLIT:CONFIG``: the text column of a data set, for which the package
+        ``datasets`` must be installed. Else a text file, UTF-8.
+    context : int or None
+        Tokens a window; 1024 when None, or what the model can read if that is less.
+
+    Raises
+    ------
+    ValueError
+        There are too few tokens, or the context does not fit the model.
+    OSError
+        There is no such file or data set.
+    """
+    require(windows >= 1, "calibration windows", "be 1 or more", windows)
+    most = getattr(llm.model.config.get_text_config(), "max_position_embeddings", None)
+    if context is None:
+        context = min(CONTEXT, most or CONTEXT)
+    require(context >= 2, "calibration context", "be 2 tokens or more", context)
+    if most:
+        rule = f"be at most the model's {most} tokens"
+        require(context <= most, "calibration context", rule, context)
+    if source == ITSELF:
+        return _made_up(llm, windows, context)
+    wanted = windows * context
+    words = _hub_text(source, 8 * wanted) if source.startswith(HUB) else _file_text(source)
+    found = llm.tokenizer(words, add_special_tokens=False, verbose=False)["input_ids"]
+    rule = f"have at least {wanted} tokens, {windows} windows of {context}"
+    require(len(found) >= wanted, f"calibration text {source}", rule, len(found))
+    return torch.tensor(found[:wanted]).view(windows, context)
+
+
+def _file_text(source: str) -> str:
+    path = Path(source)
+    if not path.is_file():
+        got = "a folder" if path.is_dir() else "none"
+        raise FileNotFoundError(f"calibration text {source} must be a text file, got {got}")
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"calibration text {source} must be UTF-8, got: {error}") from error
+
+
+def _hub_text(source: str, characters: int) -> str:
+    """Join the first texts of a data set by blank lines."""
+    name, split, config, *_ = [*source.removeprefix(HUB).split(":"), "", ""]
+    try:
+        from datasets import load_dataset
+    except ImportError:
+        raise ValueError(
+            f"calibration text {source} must have the package datasets, got none installed; "
+            "pip install 'planesmith[hub]'"
+        ) from None
+    try:
+        rows = load_dataset(name, config or None, split=split or "train", streaming=True)
+    except Exception as error:
+        first = str(error).strip().split("\n", 1)[0]
+        raise OSError(f"calibration text {source} must be a data set, got: {first}") from error
+    texts: list[str] = []
+    for row in rows:
+        require("text" in row, f"calibration text {source}", "have a column text", list(row))
+        texts.append(row["text"])
+        characters -= len(texts[-1])
+        if characters < 0:
+            break
+    return "\n\n".join(texts)
+
+
+def _made_up(llm: LLM, windows: int, context: int) -> Tensor:
+    """Sample windows from the model, each from a random first token on; kept in the cache."""
+    key = f"{fingerprint(llm.model)} {windows} {context} {SEED}"
+    name = hashlib.sha256(key.encode()).hexdigest()[:32]
+    file = cache_folder() / "calibration" / f"{name}.safetensors"
+    if file.is_file():
+        return load_file(file)["tokens"]
+    random = torch.Generator().manual_seed(SEED)
+    words = llm.model.config.get_text_config().vocab_size
+    tokens = torch.randint(words, (windows, 1), generator=random)
+    past = None
+    with torch.no_grad():
+        for _ in tqdm(range(context - 1), desc="calibration text", unit="token", leave=False):
+            result = llm.model(input_ids=tokens[:, -1:], past_key_values=past, use_cache=True)
+            past = result.past_key_values
+            chances = torch.softmax(result.logits[:, -1].float(), dim=1)
+            tokens = torch.cat([tokens, torch.multinomial(chances, 1, generator=random)], 1)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(file) as part:
+        save_file({"tokens": tokens}, part)
+    return tokens

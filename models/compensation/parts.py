@@ -1,0 +1,229 @@
+"""A layer of single stages as what a solver may change: a code for each weight, and coefficients.
+
+A weight of such a layer is ``column_scale * (features[code] @ coefficients)``: its code is a
+pattern of plane bits, and the features of a pattern say how often each coefficient of the weight's
+row and group counts. This holds for every format, so none needs a solver of its own.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models import planes
+from models.bitplane import Path
+from models.fixed import fixed_point
+from models.stage import Stage
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The values that the weights of some rows can take in one group, ascending.
+
+    Attributes
+    ----------
+    codes : int64, (rows, levels)
+    values : float32, (rows, levels)
+    bounds : float32, (rows, levels - 1)
+        Where the next level begins to be nearer.
+    """
+
+    codes: Tensor
+    values: Tensor
+    bounds: Tensor
+
+    def nearest(self, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """Return codes and values of the nearest levels; all (rows, n)."""
+        place = torch.searchsorted(self.bounds, wanted.contiguous())
+        return self.codes.gather(1, place), self.values.gather(1, place)
+
+
+@dataclass
+class Part:
+    """One path of a layer, of one stage.
+
+    Attributes
+    ----------
+    inputs : int64, (columns,)
+        The column of the matrix that each column of the planes stands for.
+    group : int
+        Columns that share coefficients; the last group may be shorter.
+    patterns : int64, (codes,)
+        Plane bits of each code, least significant plane first; no two have the same features.
+    features : float32, (codes, coefficients)
+    coefficients : float32, (rows, groups, coefficients)
+        As real numbers.
+    codes : int64, (rows, columns)
+    column_scale : float32, (columns,)
+    kinds : bool, (kinds, codes), and kind : int64, (rows, columns)
+        Which codes a weight may take: those that agree with it in the planes that are fixed.
+    freedom : "group", "row" or "matrix"
+        Whether coefficients are free, or only a factor of each row's, or one of all.
+    """
+
+    inputs: Tensor
+    group: int
+    patterns: Tensor
+    features: Tensor
+    coefficients: Tensor
+    codes: Tensor
+    column_scale: Tensor
+    kinds: Tensor
+    kind: Tensor
+    freedom: Literal["group", "row", "matrix"]
+
+    @property
+    def spans(self) -> list[slice]:
+        """Columns of each group."""
+        columns = len(self.inputs)
+        return [slice(start, min(start + self.group, columns))
+                for start in range(0, columns, self.group)]  # fmt: skip
+
+    def values(self, span: slice, group: int) -> Tensor:
+        """Values of the weights of a group; float32, (rows, columns of the group)."""
+        table = self.coefficients[:, group] @ self.features.T
+        return table.gather(1, self.codes[:, span]) * self.column_scale[span]
+
+    def matrix(self) -> Tensor:
+        """Values of all weights; float32, (rows, columns)."""
+        return torch.cat([self.values(span, g) for g, span in enumerate(self.spans)], 1)
+
+    def levels(self, group: int) -> list[Levels]:
+        """Levels of a group, before the column scale, for each kind of weight."""
+        table = self.coefficients[:, group] @ self.features.T
+        found = []
+        for allowed in self.kinds:
+            codes = allowed.nonzero()[:, 0]
+            values, order = table[:, codes].sort(dim=1, stable=True)
+            bounds = (values[:, 1:] + values[:, :-1]) / 2
+            found.append(Levels(codes[order], values, bounds.contiguous()))
+        return found
+
+    def nearest(self, levels: list[Levels], column: slice, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """Return codes and values, with the column scale, nearest to wanted weights (rows, n)."""
+        scale = self.column_scale[column]
+        wanted = wanted / torch.where(scale == 0, 1.0, scale)
+        codes, values = levels[0].nearest(wanted)
+        for number, other in enumerate(levels[1:], 1):
+            mine = self.kind[:, column] == number
+            more, those = other.nearest(wanted)
+            codes, values = torch.where(mine, more, codes), torch.where(mine, those, values)
+        return codes, values * scale
+
+
+def part_of(path: Path, fixed: int) -> Part:
+    """Read a path of one stage; ``fixed`` is a bit mask of planes whose bits stay."""
+    (stage,) = path.stages
+    bits = torch.from_numpy(planes.unpack(stage.planes, stage.columns))  # (k, rows, columns)
+    pattern = sum((bits[plane].long() << plane for plane in range(stage.k)), torch.tensor(0))
+    features = _features(stage)
+    code_of, patterns = _distinct(features, fixed)
+    kept = patterns & fixed
+    names = kept.unique()
+    scale = torch.from_numpy(np.broadcast_to(path.out_scale, stage.out).copy())
+    stored = _stored(stage)
+    rows, groups, _ = stored.shape
+    free = rows == stage.out and stage.index is None
+    return Part(
+        inputs=_tensor(stage.gather, torch.arange(stage.columns)).long(),
+        group=stage.columns if groups == 1 else stage.group,
+        patterns=patterns,
+        features=features[patterns],
+        coefficients=stored.expand(stage.out, -1, -1) * scale[:, None, None],
+        codes=code_of[pattern],
+        column_scale=_tensor(stage.column_scale, torch.ones(1, stage.columns))[0],
+        kinds=kept == names[:, None],
+        kind=torch.searchsorted(names, pattern & fixed),
+        freedom="group" if free else "row" if len(path.out_scale) == stage.out else "matrix",
+    )
+
+
+def stored_as(part: Part, path: Path) -> Part:
+    """Round a part's coefficients to what its path can store."""
+    return replace(part, coefficients=part_of(path_of(part, path), 0).coefficients)
+
+
+def path_of(part: Part, like: Path) -> Path:
+    """Write a part as a path that stores its coefficients as ``like`` does."""
+    (stage,) = like.stages
+    pattern = part.patterns[part.codes]
+    bits = torch.stack([(pattern >> plane & 1).bool() for plane in range(stage.k)])
+    stage = replace(stage, planes=planes.pack(bits.numpy()))
+    if part.freedom == "group":
+        whole, unit = fixed_point(part.coefficients.double().numpy(), _top(stage))
+        whole = whole[np.newaxis].astype(stage.coefficients.dtype)
+        count = stage.coefficients.shape[-1]
+        offset = None if stage.offset is None else np.ascontiguousarray(whole[..., count])
+        coefficients = np.ascontiguousarray(whole[..., :count])
+        stage = replace(stage, coefficients=coefficients, offset=offset)
+        return replace(like, stages=(stage,), out_scale=unit)
+    before = part_of(like, 0).coefficients
+    energy = before.square().sum((1, 2))
+    factor = (part.coefficients * before).sum((1, 2)) / torch.where(energy > 0, energy, 1.0)
+    scale = like.out_scale * factor[: len(like.out_scale)].float().numpy()
+    return replace(like, stages=(stage,), out_scale=scale)
+
+
+def _top(stage: Stage) -> int:
+    """Largest magnitude among the stored coefficients: that of the grid they were rounded to."""
+    arrays = [stage.coefficients, stage.offset]
+    sizes = [int(np.abs(array.astype(np.int32)).max()) for array in arrays if array is not None]
+    return max(*sizes, 1)
+
+
+def _features(stage: Stage) -> Tensor:
+    """How often each coefficient, and last the offset if there is one, counts in a pattern.
+
+    Returns
+    -------
+    float32, (2**k, coefficients)
+    """
+    patterns = torch.arange(1 << stage.k)[:, None]
+    masks = torch.tensor(stage.monomials)
+    terms = (patterns & masks == masks).float()
+    ones = torch.ones(len(patterns), 1)
+    if getattr(stage, "mix", None) is not None:
+        terms = torch.cat([terms, ones], 1) @ torch.tensor(stage.mix, dtype=torch.float32).T
+    return terms if stage.offset is None else torch.cat([terms, ones], 1)
+
+
+def _distinct(features: Tensor, fixed: int) -> tuple[Tensor, Tensor]:
+    """Find the patterns that differ in features or fixed planes.
+
+    Returns
+    -------
+    code_of : int64, (2**k,)
+        The code of each pattern.
+    patterns : int64, (codes,)
+        The first pattern of each code.
+    """
+    seen: dict[tuple[float, ...], int] = {}
+    code_of, patterns = [], []
+    for pattern, row in enumerate(features.tolist()):
+        key = (pattern & fixed, *row)
+        if key not in seen:
+            seen[key] = len(patterns)
+            patterns.append(pattern)
+        code_of.append(seen[key])
+    return torch.tensor(code_of), torch.tensor(patterns)
+
+
+def _stored(stage: Stage) -> Tensor:
+    """Coefficients, and last the offset if there is one; float32, (out or 1, groups or 1, n)."""
+    if stage.index is not None:
+        rows = np.broadcast_to(stage.index, (stage.out, stage.groups))
+        own = stage.coefficients[rows]
+    else:
+        own = stage.coefficients[0]
+    found = torch.from_numpy(own.astype(np.float32))
+    if stage.offset is None:
+        return found
+    offset = torch.from_numpy(stage.offset[0].astype(np.float32))[..., None]
+    shape = torch.broadcast_shapes(found.shape[:2], offset.shape[:2])
+    return torch.cat([found.expand(*shape, -1), offset.expand(*shape, 1)], 2)
+
+
+def _tensor(array: np.ndarray | None, otherwise: Tensor) -> Tensor:
+    return otherwise if array is None else torch.from_numpy(np.array(array))

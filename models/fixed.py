@@ -1,0 +1,87 @@
+"""Real coefficients as integers times one unit a row."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.checks import require
+from models.coefficients import Mix, mixed
+from models.integers import code_range
+
+TOP = 32767
+"""Largest coefficient of a term, and largest offset, for circuits; -32768 is not used."""
+
+
+def fixed_coefficients(
+    coefficients: NDArray[np.float64],
+    offset: NDArray[np.float64] | None,
+    mix: Mix | None = None,
+    bits: int = 16,
+    top: int = TOP,
+) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+    """Round what is stored of groups to integers that respect the limits of each.
+
+    A stored coefficient is at most ``2**(bits-1) - 1``; offsets, and what the mix makes of all, at
+    most ``top``. Where a mix sums several rounded numbers, it keeps a half of each free for that.
+
+    Parameters
+    ----------
+    coefficients : float64, (out, groups, stored)
+    offset : float64, (out, groups), or None
+    mix : Mix or None
+        As in :class:`models.stage.Stage`.
+    bits : int
+        8 to 16.
+
+    Returns
+    -------
+    whole : int16, (out, groups, stored) or, with an offset as the last, (out, groups, stored + 1)
+    unit : float32, (out,)
+        As :func:`fixed_point` gives it.
+    """
+    stored, count = coefficients, coefficients.shape[2]
+    most = [min(top, code_range(bits, signed=True)[1])] * count
+    if offset is not None:
+        stored, most = np.dstack([coefficients, offset]), [*most, top]
+    if mix is None:
+        return fixed_point(stored, np.array(most))
+    terms, halves = mixed(coefficients, mix), np.abs(mix).sum(0) / 2
+    if offset is not None:
+        terms[..., -1] += offset
+        halves[-1] += 0.5
+    both = np.concatenate([stored, terms], axis=2)
+    whole, unit = fixed_point(both, np.array([*most, *(top - halves)]))
+    return whole[..., : len(most)], unit
+
+
+def fixed_point(
+    values: NDArray[np.float64], top: float | NDArray = TOP
+) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+    """Round real numbers to int16 multiples of one float32 unit per row.
+
+    The unit is the row's largest magnitude over ``top``, but not below the smallest normal
+    float32; an all-zero row has unit 1. Ties round to even; the error is at most ``unit / 2``.
+
+    Parameters
+    ----------
+    values : float64, (out, ...)
+    top : one for all, or (last dimension of values,)
+        Largest magnitude of the integers, 1 to 32767.
+
+    Returns
+    -------
+    whole : int16, (out, ...)
+    unit : float32, (out,)
+    """
+    size = np.abs(values)
+    fits = bool((size <= np.finfo(np.float32).max).all())
+    require(fits, "coefficients", "be finite float32", "a NaN, an infinity or more")
+    peak = (size / top).reshape(len(values), -1).max(axis=1)
+    unit = np.maximum(peak, np.finfo(np.float32).tiny).astype(np.float32)
+    unit[peak == 0] = 1.0
+    wide = unit.astype(np.float64).reshape(-1, *[1] * (values.ndim - 1))
+    return np.rint(values / wide).astype(np.int16), unit
+
+
+def stored_type(bits: int) -> type[np.int8] | type[np.int16]:
+    """Return the type in which coefficients of so many bits, 8 to 16, are stored."""
+    return np.int8 if bits <= 8 else np.int16
