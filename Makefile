@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help demo test sim rtl golden lint check bench clean
+.PHONY: help demo test sim formal records rtl golden lint check bench clean
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
@@ -22,6 +22,13 @@ test: $(READY)  ## run the tests
 
 sim: $(READY)  ## run the RTL benches on the standard configurations
 	$(RUN) -m sim bench
+
+formal: $(READY)  ## prove processing elements equal to their specification
+	$(RUN) -m pytest -q tests/test_formal.py
+
+records: $(READY)  ## measure the standard units on the ECP5 (an hour), and keep the figures
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[fpga]'
+	$(RUN) -m fpga records docs/records/ecp5.json
 
 rtl: $(READY)  ## write the Verilog of the default configuration to build/rtl
 	mkdir -p build

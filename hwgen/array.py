@@ -1,7 +1,7 @@
 """Array: processing elements fed with the same activations, and the plain sum of those."""
 
 import numpy as np
-from amaranth import Const, Module, Signal, Value, signed
+from amaranth import Const, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
@@ -11,7 +11,7 @@ from hwgen.layouts import digit_layout, operand_layout, weight_layout
 from hwgen.pe import ProcessingElement
 from hwgen.placed import Placed
 from hwgen.sequencer import step_layout
-from hwgen.tables import tables
+from hwgen.tables import operands
 from hwgen.weights import encode
 
 
@@ -71,6 +71,7 @@ class PEArray(wiring.Component):
         fetched_valid = Signal()
         fetched = Signal(step_layout(config), reset_less=True)
         term_load = Signal()
+        chosen = Signal(digit_layout(config))
         digit = Signal(operand_layout(config), reset_less=True)
 
         element = ProcessingElement.ports(config)
@@ -81,7 +82,7 @@ class PEArray(wiring.Component):
             m.submodules[f"pe_{number}"] = row
             m.d.comb += row.weights.eq(self.weights[number])
             m.d.comb += self.sums[number].eq(row.sum)
-        m.d.comb += all_lanes.weights.as_value().eq(_ones(config))
+        m.d.comb += all_lanes.weights.as_value().eq(all_ones(config))
         m.d.comb += self.x_sum.eq(all_lanes.sum)
 
         # The controls of a step wait while its products are on their way through the elements.
@@ -109,26 +110,15 @@ class PEArray(wiring.Component):
             fetched_valid.eq(self.valid),
             fetched.eq(self.step),
         ]
+        digits = [self.digits[number].as_value() for number in range(config.digits)]
+        m.d.comb += chosen.eq(choose(fetched.digit, digits))
         with m.If(fetched_valid):
-            m.d.sync += digit.eq(self._operands(m, fetched.digit))
+            m.d.sync += digit.eq(operands(m, chosen, config))
 
         return m
 
-    def _operands(self, m: Module, number: Value) -> Value:
-        """Return what the elements get of a digit."""
-        config = self.config
-        digits = [self.digits[number].as_value() for number in range(config.digits)]
-        chosen = Signal(digit_layout(config))
-        m.d.comb += chosen.eq(choose(number, digits))
-        if config.kind != "lut":
-            return chosen.as_value()
-        operands = Signal(operand_layout(config))
-        for group, sums in enumerate(tables(chosen, config)):
-            m.d.comb += [operands[group][entry].eq(total) for entry, total in enumerate(sums)]
-        return operands.as_value()
 
-
-def _ones(config: HardwareConfig) -> Const:
+def all_ones(config: HardwareConfig) -> Const:
     """Return a row of ones, whatever the pass."""
     bits = np.tile(encode(np.ones(config.lanes, np.int8), config), config.weights)
     return Const(int("".join(map(str, bits[::-1])), 2), len(bits))

@@ -46,7 +46,11 @@ def emit(config: HardwareConfig) -> dict[str, str]:
     The whole is the module ``top``. Registers and memories have no initial values: reset before
     use.
     """
-    parts = components(config)
+    return emit_parts(components(config), config)
+
+
+def emit_parts(parts: dict[str, wiring.Component], config: HardwareConfig) -> dict[str, str]:
+    """Return the Verilog text of components, and of the cells that they are made of."""
     text = "".join(rtlil.convert(part, name=name, emit_src=False) for name, part in parts.items())
     # Yosys would escape the name of a submodule: that of its parent, a dot, and its own.
     text = re.sub(rf"\\({'|'.join(parts)})\.(\w+)", r"\\\1_\2", text)

@@ -1,10 +1,21 @@
 """Tables of lut: sums of a few lanes' digits, built once and shared by all rows."""
 
-from amaranth import Const, Value
+from amaranth import Const, Module, Signal, Value
 from amaranth.lib import data
 
 from hwgen.config import HardwareConfig
+from hwgen.layouts import operand_layout
 from hwgen.patterns import patterns
+
+
+def operands(m: Module, digits: data.View, config: HardwareConfig) -> Value:
+    """Return what all processing elements get of a digit: itself, or lut's tables of it."""
+    if config.kind != "lut":
+        return digits.as_value()
+    built = Signal(operand_layout(config), name="tables")
+    for group, sums in enumerate(tables(digits, config)):
+        m.d.comb += [built[group][entry].eq(total) for entry, total in enumerate(sums)]
+    return built.as_value()
 
 
 def tables(digits: data.View, config: HardwareConfig) -> list[list[Value]]:

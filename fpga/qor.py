@@ -1,0 +1,133 @@
+"""Quality of results: what a unit costs on a Lattice ECP5-85k, and how fast its clock can be.
+
+Yosys ``synth_ecp5 -noiopad -nowidelut -nodsp``, then nextpnr for LFE5U-85F, CABGA756, speed grade
+6, out of context: in a wrapper whose own cost is taken off. A LUT4 is logic, a carry (two for each
+CCU2C) or distributed memory (four for each DPR16X4).
+"""
+
+import json
+import re
+import statistics
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from fpga.tools import PACKAGES, run_tool, tool_version
+from fpga.unit import unit_verilog
+from fpga.wrapper import Port, wrap
+from hwgen.config import HardwareConfig
+
+CORE = "unit"
+DEVICE = ("--85k", "--package", "CABGA756", "--speed", "6")
+SYNTHESIS = "synth_ecp5 -noiopad -nowidelut -nodsp -top wrapper"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What placing and routing a unit gave.
+
+    Attributes
+    ----------
+    lut4, carry, registers : int
+        Of the unit; ``carry`` is the part of ``lut4`` in carry cells.
+    fmax : list of float
+        MHz after routing, one for each seed.
+    """
+
+    lut4: int
+    carry: int
+    registers: int
+    fmax: list[float]
+
+
+def measure(
+    config: HardwareConfig,
+    seeds: list[int],
+    target: float,
+    progress: Callable[[str], object] = lambda stage: None,
+) -> Quality:
+    """Synthesize, place and route the unit of a configuration: ``config.pe`` rows.
+
+    Parameters
+    ----------
+    target : float
+        MHz that placing and routing aim at.
+
+    Raises
+    ------
+    FileNotFoundError
+        A tool is not installed.
+    RuntimeError
+        A tool failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
+        folder = Path(name)
+        (folder / "unit.v").write_text(unit_verilog(config))
+        progress("synthesis")
+        ports = f"{_read('unit.v')}; hierarchy -top {CORE}; proc; write_json ports.json"
+        run_tool("yosys", ["-q", "-p", ports], folder)
+        wrapper = wrap(CORE, _ports(json.loads((folder / "ports.json").read_text())))
+        (folder / "wrapper.v").write_text(wrapper.text)
+        netlist = f"{_read('unit.v wrapper.v')}; {SYNTHESIS}; write_json netlist.json"
+        run_tool("yosys", ["-q", "-p", netlist], folder)
+        fmax, log = [], ""
+        for seed in seeds:
+            progress(f"seed {seed}")
+            log = run_tool("nextpnr-ecp5", [
+                *DEVICE, "--freq", str(target), "--seed", str(seed), "--timing-allow-fail",
+                "--json", "netlist.json",
+            ], folder)  # fmt: skip
+            found = re.findall(r"Max frequency for clock\s+'[^']*':\s+([\d.]+) MHz", log)
+            fmax.append(float(found[-1]))
+    return Quality(
+        lut4=_count(log, r"Total LUT4s:\s+(\d+)/") - wrapper.lut4,
+        carry=_count(log, r"carry LUTs:\s+(\d+)/"),
+        registers=_count(log, r"Total DFFs:\s+(\d+)/") - wrapper.registers,
+        fmax=fmax,
+    )
+
+
+def record(config: HardwareConfig, quality: Quality) -> dict[str, Any]:
+    """Return figures with what they depend on, to keep as JSON."""
+    rate = config.pe * config.lanes / config.digits
+    return {
+        "config": asdict(config),
+        "device": "LFE5U-85F-6, out of context",
+        "tools": {PACKAGES[tool]: tool_version(tool) for tool in PACKAGES},
+        **asdict(quality),
+        "fmax_median": statistics.median(quality.fmax),
+        "mac_per_cycle": rate,
+        "lut4_per_mac_per_cycle": round(quality.lut4 / rate, 3),
+    }
+
+
+def source_of(config: HardwareConfig, seeds: list[int], target: float) -> str:
+    """Return a digest of everything that decides the figures."""
+    tools = [tool_version(tool) for tool in PACKAGES]
+    parts = [unit_verilog(config), DEVICE, SYNTHESIS, tools, seeds, target]
+    return sha256(repr(parts).encode()).hexdigest()[:20]
+
+
+def _read(files: str) -> str:
+    """Return Yosys' commands to read files; the flag SYNTHESIS is set by Yosys."""
+    return "; ".join(f"read_verilog -sv {file}" for file in files.split())
+
+
+def _ports(netlist: dict[str, Any]) -> list[Port]:
+    """Return the ports of the core, other than its clock."""
+    ports = netlist["modules"][CORE]["ports"]
+    return [
+        Port(name, len(port["bits"]), port["direction"] == "output")
+        for name, port in ports.items()
+        if name != "clk"
+    ]
+
+
+def _count(log: str, pattern: str) -> int:
+    found = re.search(pattern, log)
+    if found is None:
+        raise RuntimeError(f"nextpnr must report {pattern.split(':')[0]}, got none")
+    return int(found[1])

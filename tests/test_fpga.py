@@ -1,0 +1,98 @@
+"""Figures on FPGAs: the unit computes what it should, the wrapper's cost is what it says."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fpga.standard import UNITS, Bar, missed
+from fpga.unit import unit_verilog
+from fpga.wrapper import Port, wrap
+from hwgen.config import HardwareConfig
+from hwgen.weights import encode
+from sim.verilated import Verilated
+
+RECORDS = Path(__file__).parents[1] / "docs" / "records" / "ecp5.json"
+
+
+def test_wrapper_counts_its_own_cells() -> None:
+    """11 outputs: 11 registers, folded by 3 XORs of 4, 4 and 3 bits, and one of those 3."""
+    wrapper = wrap("core", [Port("a", 5, False), Port("b", 2, False), Port("z", 11, True)])
+    assert (wrapper.lut4, wrapper.registers) == (4, 7 + 11 + 3 + 1)
+    assert (
+        "core core(.clk(clk), .a(into[4:0]), .b(into[6:5]), .z(from_core[10:0]));" in wrapper.text
+    )
+
+
+def test_lone_bits_are_folded_without_logic() -> None:
+    assert wrap("core", [Port("a", 1, False), Port("z", 5, True)]).lut4 == 2
+
+
+def test_unit_adds_up_words(tmp_path: Path) -> None:
+    """A row with weights of both signs, over three words: the sum of products."""
+    config = HardwareConfig(kind="addsub", pe=1, lanes=6, act_bits=4, stage_every=1, mapping="ecp5")
+    source = tmp_path / "unit.v"
+    source.write_text(unit_verilog(config))
+    dut = Verilated.build([source], "unit")
+    rng = np.random.default_rng(1)
+    total = 0
+    dut.reset(2)
+    dut["clear"] = 1
+    dut.clock()
+    dut["clear"], dut["mask"] = 0, 1
+    for _ in range(3):
+        weights, x = rng.integers(-1, 2, 6).astype(np.int8), rng.integers(-8, 8, 6)
+        total += int(weights @ x)
+        dut["weights"] = int("".join(map(str, encode(weights, config)[::-1])), 2)
+        dut["digit"] = sum(int(value) % 16 << 4 * lane for lane, value in enumerate(x))
+        dut["term_load"] = 1
+        dut.clock()
+        dut["term_load"] = 0
+        dut.clock(config.depth + 1)
+        for name in ("valid", "first", "last"):
+            dut[name] = 1
+        dut.clock()
+        dut["valid"], dut["add"] = 0, 1
+        dut.clock()
+        dut["add"] = 0
+    dut.eval()
+    assert dut["totals"] == total % (1 << 32)
+    dut.close()
+
+
+def test_bars() -> None:
+    figures = {"lut4": 10, "lut4_per_mac_per_cycle": 2.5, "fmax_median": 199.0}
+    assert missed(Bar(10, 2.5, 199), figures) == []
+    assert missed(Bar(9, 2.4, 200), figures) == [
+        "LUT4 must be at most 9, got 10",
+        "LUT4 per MAC/cycle must be at most 2.4, got 2.5",
+        "Fmax must be at least 200 MHz, got 199.0",
+    ]
+
+
+def test_records_meet_their_bars() -> None:
+    """Of the configurations that are standard now."""
+    for name, figures in json.loads(RECORDS.read_text()).items():
+        config, bar = UNITS[name]
+        assert figures["config"] == vars(config), name
+        assert missed(bar, figures) == [], name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["qor", "--freq", "0"], "freq must be positive, got 0.0"),
+        (["qor", "--lanes", "0"], "lanes must be from 1 to 1024, got 0"),
+        (
+            ["records", "x.json", "--unit", "addsub, 9 bits"],
+            "unit must be a standard one (did you mean addsub, 8 bits?), got addsub, 9 bits",
+        ),
+    ],
+)
+def test_refusals(arguments: list[str], line: str) -> None:
+    command = [sys.executable, "-m", "fpga", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, f"python -m fpga: error: {line}\n")
