@@ -15,7 +15,7 @@ from prover import holds, write_problems
 from test_formal import CASES, MUTANTS
 
 from hwgen.config import HardwareConfig
-from hwgen.emit import verilog
+from hwgen.emit import emit
 from models.files import whole_file
 from sim import engine
 from sim.cases import every_kind
@@ -25,10 +25,11 @@ def bench_finds(config: HardwareConfig, old: str, new: str) -> bool:
     """Whether a whole circuit with the broken element computes a wrong integer."""
 
     def broken(config: HardwareConfig) -> str:
-        element = element_of(config)
-        text = verilog(config)
-        assert element in text
-        return text.replace(element, element.replace(old, new, 1))
+        modules = emit(config)
+        assert old in modules["pe"], f"pe must have {old}"
+        return "\n".join(modules.values()).replace(
+            modules["pe"], modules["pe"].replace(old, new, 1)
+        )
 
     with patch.object(engine, "verilog", broken):
         circuit = engine.Engine(config)
