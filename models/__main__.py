@@ -34,6 +34,10 @@ def main() -> None:
     sub.add_argument("--calibrate", default="self", metavar="TEXT", help=CALIBRATE)
     sub.add_argument("--windows", type=int, default=32, help="of that text (default: 32)")
     sub.add_argument("--context", type=int, help="tokens a window (default: 1024, or the model's)")
+    sub.add_argument("--migrate", choices=["none", "smooth", "gamma", "os+"], default="none",
+                     help="move outliers from inputs to weights (default: none)")  # fmt: skip
+    sub.add_argument("--rotate", type=int, default=0, metavar="BLOCK",
+                     help="rotate inputs by Hadamard matrices of this size")  # fmt: skip
     sub = commands.add("show", "Show what a file of layers holds.", show)
     sub.add_argument("file", type=Path)
     sub.add_argument("--json", action="store_true", help="print JSON")
@@ -77,6 +81,7 @@ def quantize(arguments: Namespace) -> None:
 
     spec = parse_format(arguments.format)
     activation = Activation(bits=arguments.act_bits, signed=arguments.act_bits > 1)
+    from models.calibration.migration import Migration
     from models.calibration.text import calibration_windows
     from models.llm import load
     from models.quantize import choose, quantize_model
@@ -85,14 +90,18 @@ def quantize(arguments: Namespace) -> None:
             "act_bits": str(arguments.act_bits)}  # fmt: skip
     llm = load(arguments.model)
     choose(llm, arguments.layers)
-    windows = None
+    how, windows = Migration(arguments.migrate, arguments.rotate), None
     if arguments.calibrate != "none":
         windows = calibration_windows(
             llm, arguments.calibrate, arguments.windows, arguments.context
         )
         count, context = windows.shape
         info |= {"calibrate": arguments.calibrate, "windows": f"{count} x {context}"}
-    quantize_model(llm, spec, activation, arguments.file, info, arguments.layers, windows)
+    elif arguments.migrate != "none":
+        raise ValueError(f"--migrate must have a text to calibrate with, got {arguments.migrate}")
+    info |= {"migrate": arguments.migrate} if arguments.migrate != "none" else {}
+    info |= {"rotate": str(arguments.rotate)} if arguments.rotate else {}
+    quantize_model(llm, spec, activation, arguments.file, info, arguments.layers, windows, how)
     show(Namespace(file=arguments.file, json=False))
 
 

@@ -112,14 +112,14 @@ class Reference:
         -------
         float32, (tokens, out) or (out,)
         """
-        tokens = self._tokens(x)
+        tokens = self._changed(x)
         total = torch.zeros(len(tokens), self.layer.out)
         for index, path in enumerate(self.layer.paths):
             experts = _experts(path, tokens)
             out_scale = tensor(path.out_scale)
             if experts is not None:
                 out_scale = _mixed(experts, out_scale)
-            codes = self.codes(index, tokens)
+            codes = self._codes(index, tokens, experts)
             accumulator = self.accumulate(index, codes)
             total += accumulator.float().mul_(out_scale).mul_(codes.scale[:, None])
         if self.layer.bias is not None:
@@ -130,10 +130,12 @@ class Reference:
 
     def codes(self, path: int, x: Tensor) -> Codes:
         """Quantize the inputs of a path's first stage; the last step before integers only."""
-        tokens = self._tokens(x)
+        tokens = self._changed(x)
+        return self._codes(path, tokens, _experts(self.layer.paths[path], tokens))
+
+    def _codes(self, path: int, tokens: Tensor, experts: Tensor | None) -> Codes:
         stage = self.layer.paths[path].stages[0]
         scale = None if stage.column_scale is None else tensor(stage.column_scale)
-        experts = _experts(self.layer.paths[path], tokens)
         if experts is not None and scale is not None:
             scale = _mixed(experts, scale)[:, None, :]
         return encode(stage, tokens, scale)
@@ -155,13 +157,16 @@ class Reference:
             accumulator = ready.accumulate(between)
         return accumulator
 
-    def _tokens(self, x: Tensor) -> Tensor:
+    def _changed(self, x: Tensor) -> Tensor:
+        """Check inputs and change them as the layer's equivalence says; float32, (tokens, in)."""
         if x.dtype != torch.float32 or x.shape[-1:] != (self.layer.inputs,):
             raise ValueError(
                 f"input of {self.layer.name} must be float32 with {self.layer.inputs} columns, "
                 f"got {str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"
             )
-        return x.reshape(-1, self.layer.inputs)
+        tokens = x.reshape(-1, self.layer.inputs)
+        change = self.layer.equivalence
+        return tokens if change is None else change.inputs(tokens)
 
 
 def run(layer: BitplaneLayer, x: Tensor) -> Tensor:
