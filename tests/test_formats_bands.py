@@ -156,12 +156,11 @@ def test_salient_weights_take_the_nearest_of_four_levels() -> None:
     layer = layer_of("arb:block=32,salient=8", weight)
     stage, unit, got = stage_of(layer, 1), layer.paths[1].out_scale, dense(layer)
     assert stage.gather is not None
-    assert stage.offset is not None
     for n in range(6):
         for block in range(2):
             columns = stage.gather[8 * block : 8 * block + 8]
-            first, second = stage.coefficients[0, n, block].tolist()
-            low = stage.offset[0, n, block]
+            first, second = stage.spread_coefficients()[0, n, block].tolist()
+            low = stage.spread_offset()[0, n, block]
             levels = float(unit[n]) * (low + np.array([0, first, second, first + second]))
             far = np.abs(weight[n, columns][:, None] - levels).min(1)
             assert np.allclose(np.abs(weight[n, columns] - got[n, columns]), far, atol=NEAR)
@@ -204,5 +203,5 @@ def test_magnitudes_are_least_squares_of_their_scales() -> None:
                 part = slice(block * stage.group, (block + 1) * stage.group)
                 basis = (signs[:, n, part] * stage.column_scale[0, part]).T
                 want = np.linalg.lstsq(basis, weight[n, stage.gather[part]], rcond=None)[0]
-                got = stage.coefficients[0, n, block] / 2 * unit[n]
+                got = stage.coefficients[0, n, block] * unit[n]
                 assert np.abs(got - want).max() < NEAR

@@ -12,7 +12,7 @@ from models.checks import require
 from models.codes import Activation
 from models.formats.bands import centered_signs, choose_columns, large_ones
 from models.formats.blocks import bands_path, signs_path
-from models.formats.spec import StageFormat
+from models.formats.spec import StageFormat, require_coef_bits
 from models.lower import real_matrix
 from models.threads import one_thread
 
@@ -29,18 +29,21 @@ class BiLlm(StageFormat):
     that groups are of one size. Salient and other columns are two paths, each gathering its own.
 
     Storage: 2 planes for every weight (sign and band, or two signs); per row and block 64 for the
-    bands and 48 for salient columns; 32 per column for its place, 64 per row. That is 2.9 bits
-    per weight of a large matrix; the 1.1 of the authors is without band and scales.
+    bands and 48 for salient columns, half of that with ``coef_bits=8``; 32 per column for its
+    place, 64 per row. That is 2.9 bits per weight of a large matrix; the 1.1 of the authors is
+    without band and scales.
     """
 
     block: int = 128
     salient: int = 0
+    coef_bits: int = 16
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.block >= 1, "block", "be 1 or more", self.block)
         fits = 0 <= self.salient < self.block
         require(fits, "salient", f"be from 0 to {self.block - 1}", self.salient)
+        require_coef_bits(self.coef_bits)
 
     @one_thread()
     def fit(
@@ -52,7 +55,7 @@ class BiLlm(StageFormat):
         large = large_ones(plain)
         fits = [centered_signs(plain.values, part & plain.known) for part in (~large, large)]
         mean, scale = (torch.stack(parts) for parts in zip(*fits, strict=True))
-        paths = [bands_path(plain, large, mean, scale, activation)]
+        paths = [bands_path(plain, large, mean, scale, activation, self.coef_bits)]
         if salient is not None:
             mean, scale = centered_signs(salient.values, salient.known)
             first = salient.values >= mean[..., None]
@@ -61,5 +64,8 @@ class BiLlm(StageFormat):
             center, second_scale = centered_signs(rest, salient.known)
             bits = salient.planes(first, rest >= center[..., None])
             scales = torch.stack([scale, second_scale])
-            paths.append(signs_path(salient, bits, mean + center, scales, activation))
+            path = signs_path(
+                salient, bits, mean + center, scales, activation, coefficient_bits=self.coef_bits
+            )
+            paths.append(path)
         return BitplaneLayer(name, matrix.shape[1], tuple(paths))
