@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hwgen.config import HardwareConfig
 from hwgen.emit import verilog
+from sim.counts import count_ones
 from sim.drive import drive
 from sim.jobs import STREAMS, Job, feeds_of, read_results
 from sim.verilated import Verilated
@@ -45,7 +46,7 @@ class Engine:
         self.config = config
         with TemporaryDirectory(prefix="planesmith-") as folder:
             source = Path(folder, "top.v")
-            source.write_text(verilog(config))
+            source.write_text(count_ones(verilog(config)))
             self._dut = Verilated.build([source], "top", waves=waves is not None)
         if waves is not None:
             self._dut.trace(waves)
