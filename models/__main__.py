@@ -27,6 +27,7 @@ def main() -> None:
     sub.add_argument("-o", dest="file", type=Path, required=True, help="file to write")
     sub.add_argument("--act-bits", type=int, default=8, help="activation bits (default: 8)")
     sub.add_argument("--layers", default="*", help="shell pattern of layer names (default: all)")
+    sub.add_argument("--head", action="store_true", help="the layer of the logits, too")
     sub = commands.add("show", "Show what a file of layers holds.", show)
     sub.add_argument("file", type=Path)
     sub.add_argument("--json", action="store_true", help="print JSON")
@@ -75,8 +76,10 @@ def quantize(arguments: Namespace) -> None:
 
     info = {"model": arguments.model, "format": arguments.format, "layers": arguments.layers,
             "act_bits": str(arguments.act_bits)}  # fmt: skip
+    if arguments.head:
+        info["head"] = "quantized"
     llm = load(arguments.model)
-    quantize_model(llm, spec, activation, arguments.file, info, arguments.layers)
+    quantize_model(llm, spec, activation, arguments.file, info, arguments.layers, arguments.head)
     show(Namespace(file=arguments.file, json=False))
 
 

@@ -23,6 +23,7 @@ def quantize_model(
     file: Path,
     info: dict[str, str],
     pattern: str = "*",
+    head: bool = False,
 ) -> None:
     """Quantize layers one by one and write them to a file.
 
@@ -35,6 +36,8 @@ def quantize_model(
         What was asked for: goes into the file's header, and tells whether finished layers fit.
     pattern : str
         Shell pattern of the layers' names.
+    head : bool
+        Quantize the layer that gives the logits, too.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def quantize_model(
     OSError
         The folder of the file is missing or cannot be written.
     """
-    layers = linear_layers(llm)
+    layers = linear_layers(llm, head)
     chosen = {name: layer for name, layer in layers.items() if fnmatch(name, pattern)}
     if not chosen:
         raise ValueError(

@@ -3,6 +3,7 @@
 The executable copy of ``docs/arithmetic.md``.
 """
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 
 import numpy as np
@@ -90,8 +91,8 @@ def chain_codes(stage: Stage, accumulator: Tensor) -> Tensor:
     return codes.to(torch.int8 if spec.bits <= 8 else torch.int32)
 
 
-class Reference:
-    """A layer made ready to run.
+class Execution(ABC):
+    """A layer from real inputs to real outputs, whatever computes its integers.
 
     Attributes
     ----------
@@ -100,7 +101,16 @@ class Reference:
 
     def __init__(self, layer: BitplaneLayer) -> None:
         self.layer = layer
-        self._stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
+
+    @abstractmethod
+    def accumulate(self, path: int, codes: Codes) -> Tensor:
+        """Run a path on codes.
+
+        Returns
+        -------
+        int64, (tokens, out)
+            The accumulators of its last stage: what the circuit puts out.
+        """
 
     def __call__(self, x: Tensor) -> Tensor:
         """Run the layer.
@@ -139,14 +149,23 @@ class Reference:
             scale = _mixed(experts, scale)[:, None, :]
         return encode(stage, tokens, scale)
 
-    def accumulate(self, path: int, codes: Codes) -> Tensor:
-        """Run a path on codes.
+    def _tokens(self, x: Tensor) -> Tensor:
+        if x.dtype != torch.float32 or x.shape[-1:] != (self.layer.inputs,):
+            raise ValueError(
+                f"input of {self.layer.name} must be float32 with {self.layer.inputs} columns, "
+                f"got {str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"
+            )
+        return x.reshape(-1, self.layer.inputs)
 
-        Returns
-        -------
-        int64, (tokens, out)
-            The accumulators of its last stage: what the circuit puts out.
-        """
+
+class Reference(Execution):
+    """A layer computed with the integers that it stands for."""
+
+    def __init__(self, layer: BitplaneLayer) -> None:
+        super().__init__(layer)
+        self._stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
+
+    def accumulate(self, path: int, codes: Codes) -> Tensor:
         first, *rest = self._stages[path]
         accumulator = first.accumulate(codes.weighted(first.stage.group))
         for previous, ready in pairwise((first, *rest)):
@@ -155,14 +174,6 @@ class Reference:
                 between = transform(between, ready.stage.transform)
             accumulator = ready.accumulate(between)
         return accumulator
-
-    def _tokens(self, x: Tensor) -> Tensor:
-        if x.dtype != torch.float32 or x.shape[-1:] != (self.layer.inputs,):
-            raise ValueError(
-                f"input of {self.layer.name} must be float32 with {self.layer.inputs} columns, "
-                f"got {str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"
-            )
-        return x.reshape(-1, self.layer.inputs)
 
 
 def run(layer: BitplaneLayer, x: Tensor) -> Tensor:

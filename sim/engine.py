@@ -13,6 +13,7 @@ from hwgen.emit import verilog
 from sim.counts import count_ones
 from sim.drive import drive
 from sim.jobs import STREAMS, Job, feeds_of, read_results
+from sim.library import build_library
 from sim.verilated import Verilated
 
 
@@ -37,17 +38,23 @@ class Engine:
 
     Building takes from seconds to a minute the first time, and is kept.
 
+    Parameters
+    ----------
+    waves : Path or None
+        FST file to write.
+    library : Path or None
+        That of another engine of the same configuration, which need not be built again.
+
     Attributes
     ----------
     config : HardwareConfig
     """
 
-    def __init__(self, config: HardwareConfig, waves: Path | None = None) -> None:
+    def __init__(
+        self, config: HardwareConfig, waves: Path | None = None, library: Path | None = None
+    ) -> None:
         self.config = config
-        with TemporaryDirectory(prefix="planesmith-") as folder:
-            source = Path(folder, "top.v")
-            source.write_text(count_ones(verilog(config)))
-            self._dut = Verilated.build([source], "top", waves=waves is not None)
+        self._dut = Verilated(library or _build(config, waves is not None))
         if waves is not None:
             self._dut.trace(waves)
 
@@ -99,3 +106,10 @@ class Engine:
             self._dut[f"i_{name}__valid"] = 0
         self._dut["o__ready"] = 0
         self._dut.reset(2)
+
+
+def _build(config: HardwareConfig, waves: bool) -> Path:
+    with TemporaryDirectory(prefix="planesmith-") as folder:
+        source = Path(folder, "top.v")
+        source.write_text(count_ones(verilog(config)))
+        return build_library([source], "top", None, waves)

@@ -62,6 +62,7 @@ def build_library(sources: list[Path], top: str, build_dir: Path | None, waves: 
 
     if waves:
         tools.require_fst()
+    print(f"building the simulator of {top}, once", file=sys.stderr, flush=True)
     cache.mkdir(parents=True, exist_ok=True)
     # Not inside the cache, because make refuses folders with a space in their path.
     with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
