@@ -38,7 +38,7 @@ class Job:
 
     def tiling(self, config: HardwareConfig) -> Tiling:
         """Lay the stage over a circuit."""
-        return Tiling.of(self.stage, config, self.chain_bits)
+        return self.laid.tiling if self.laid else Tiling.of(self.stage, config, self.chain_bits)
 
     def steps(self, config: HardwareConfig) -> int:
         """Cycles in which the array works on the job."""

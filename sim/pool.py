@@ -11,7 +11,7 @@ from sim.laid import Laid
 
 
 class Pool:
-    """Engines, each in a thread of its own: the compiled circuits run side by side.
+    """Engines that run side by side: one in the caller's thread, each other in one of its own.
 
     Attributes
     ----------
@@ -23,9 +23,9 @@ class Pool:
     def __init__(self, config: HardwareConfig, size: int) -> None:
         self.config = config
         self.size = size
-        first = Engine(config)
-        self._engines = [first, *(Engine(config, library=first.library) for _ in range(size - 1))]
-        self._threads = ThreadPoolExecutor(size)
+        self._first = Engine(config)
+        self._others = [Engine(config, library=self._first.library) for _ in range(size - 1)]
+        self._threads = ThreadPoolExecutor(max(1, size - 1))
 
     def run(self, laid: Laid, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], int]:
         """Run a stage.
@@ -50,9 +50,9 @@ class Pool:
         jobs = laid.jobs(codes)
         waiting = [
             self._threads.submit(engine.run, [job])
-            for engine, job in zip(self._engines, jobs, strict=False)
+            for engine, job in zip(self._others, jobs[1:], strict=False)
         ]
-        done = [future.result() for future in waiting]
+        done = [self._first.run(jobs[:1]), *(future.result() for future in waiting)]
         for job, outcome in zip(jobs, done, strict=True):
             due = job.steps(self.config) + self.config.latency
             if outcome.cycles != due:
@@ -67,5 +67,5 @@ class Pool:
     def close(self) -> None:
         """End the engines, once they have finished what they do."""
         self._threads.shutdown()
-        for engine in self._engines:
+        for engine in (self._first, *self._others):
             engine.close()
