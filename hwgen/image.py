@@ -89,13 +89,17 @@ def _by_word(columns: NDArray, stage: Stage, lanes: int) -> NDArray:
 
     Lanes without a column are zero.
     """
-    parts = []
-    for start in range(0, stage.columns, stage.group):
-        group = columns[..., start : start + stage.group]
-        missing = -group.shape[-1] % lanes
-        group = np.pad(group, [(0, 0)] * (group.ndim - 1) + [(0, missing)])
-        parts.append(group.reshape(*group.shape[:-1], -1, lanes))
-    return np.concatenate(parts, axis=-2)
+    whole = stage.columns // stage.group * stage.group
+    groups = columns[..., :whole].reshape(*columns.shape[:-1], -1, stage.group)
+    tail = columns[..., np.newaxis, whole:]
+    parts = [_padded(part, lanes) for part in (groups, tail)]
+    return np.concatenate([part.reshape(*columns.shape[:-1], -1, lanes) for part in parts], axis=-2)
+
+
+def _padded(columns: NDArray, lanes: int) -> NDArray:
+    """Pad the last axis with zeros to whole words."""
+    missing = -columns.shape[-1] % lanes
+    return np.pad(columns, [(0, 0)] * (columns.ndim - 1) + [(0, missing)]) if missing else columns
 
 
 def _by_tile(rows: NDArray, tile: int) -> NDArray:

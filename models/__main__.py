@@ -38,6 +38,7 @@ def main() -> None:
                      help="move outliers from inputs to weights (default: none)")  # fmt: skip
     sub.add_argument("--rotate", type=int, default=0, metavar="BLOCK",
                      help="rotate inputs by Hadamard matrices of this size")  # fmt: skip
+    sub.add_argument("--head", action="store_true", help="the layer of the logits, too")
     sub = commands.add("show", "Show what a file of layers holds.", show)
     sub.add_argument("file", type=Path)
     sub.add_argument("--json", action="store_true", help="print JSON")
@@ -88,8 +89,10 @@ def quantize(arguments: Namespace) -> None:
 
     info = {"model": arguments.model, "format": arguments.format, "layers": arguments.layers,
             "act_bits": str(arguments.act_bits)}  # fmt: skip
+    if arguments.head:
+        info["head"] = "quantized"
     llm = load(arguments.model)
-    choose(llm, arguments.layers)
+    chosen = choose(llm, arguments.layers, arguments.head)
     how, windows = Migration(arguments.migrate, arguments.rotate), None
     if arguments.calibrate != "none":
         windows = calibration_windows(
@@ -101,7 +104,7 @@ def quantize(arguments: Namespace) -> None:
         raise ValueError(f"--migrate must have a text to calibrate with, got {arguments.migrate}")
     info |= {"migrate": arguments.migrate} if arguments.migrate != "none" else {}
     info |= {"rotate": str(arguments.rotate)} if arguments.rotate else {}
-    quantize_model(llm, spec, activation, arguments.file, info, arguments.layers, windows, how)
+    quantize_model(llm, chosen, spec, activation, arguments.file, info, windows, how)
     show(Namespace(file=arguments.file, json=False))
 
 

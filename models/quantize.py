@@ -23,11 +23,11 @@ from models.store import open_layers, save
 
 def quantize_model(
     llm: LLM,
+    chosen: dict[str, nn.Linear],
     spec: Format | Callable[[str], Format],
     activation: Activation,
     file: Path,
     info: dict[str, str],
-    pattern: str = "*",
     windows: Tensor | None = None,
     how: Migration | None = None,
 ) -> None:
@@ -38,12 +38,12 @@ def quantize_model(
 
     Parameters
     ----------
+    chosen : dict of Linear
+        Layers of the model by name, see :func:`choose`.
     spec : Format, or callable
         The format, or what returns the format of the layer of a name.
     info : dict of str
         What was asked for: goes into the file's header, and tells whether finished layers fit.
-    pattern : str
-        Shell pattern of the layers' names.
     windows : int64, (windows, tokens), or None
         Text to calibrate with, see :func:`models.calibration.stream.calibrate`; layers that it
         does not reach are quantized for their weights alone, and all are without it.
@@ -53,11 +53,10 @@ def quantize_model(
     Raises
     ------
     ValueError
-        No layer fits the pattern, or a layer cannot be quantized; the text names it.
+        A layer cannot be quantized; the text names it.
     OSError
         The folder of the file is missing or cannot be written.
     """
-    chosen = choose(llm, pattern)
     parts = file.with_name(f"{file.name}.parts")
     with blaming(file):
         parts.mkdir(exist_ok=True)
@@ -71,15 +70,22 @@ def quantize_model(
     shutil.rmtree(parts)
 
 
-def choose(llm: LLM, pattern: str) -> dict[str, nn.Linear]:
+def choose(llm: LLM, pattern: str = "*", head: bool = False) -> dict[str, nn.Linear]:
     """Return the layers to quantize, by name.
+
+    Parameters
+    ----------
+    pattern : str
+        Shell pattern of the layers' names.
+    head : bool
+        With the layer that gives the logits.
 
     Raises
     ------
     ValueError
         No layer fits the pattern, or one has weights that are not finite.
     """
-    layers = linear_layers(llm)
+    layers = linear_layers(llm, head)
     chosen = {name: layer for name, layer in layers.items() if fnmatch(name, pattern)}
     if not chosen:
         raise ValueError(

@@ -3,6 +3,7 @@
 The executable copy of ``docs/arithmetic.md``.
 """
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 
 import torch
@@ -89,8 +90,8 @@ def chain_codes(stage: Stage, accumulator: Tensor) -> Tensor:
     return codes.to(torch.int8 if spec.bits <= 8 else torch.int32)
 
 
-class Reference:
-    """A layer made ready to run.
+class Execution(ABC):
+    """A layer from real inputs to real outputs, whatever computes its integers.
 
     Attributes
     ----------
@@ -99,7 +100,16 @@ class Reference:
 
     def __init__(self, layer: BitplaneLayer) -> None:
         self.layer = layer
-        self._stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
+
+    @abstractmethod
+    def accumulate(self, path: int, codes: Codes) -> Tensor:
+        """Run a path on codes.
+
+        Returns
+        -------
+        int64, (tokens, out)
+            The accumulators of its last stage: what the circuit puts out.
+        """
 
     def __call__(self, x: Tensor) -> Tensor:
         """Run the layer.
@@ -140,23 +150,6 @@ class Reference:
             scale = _mixed(experts, scale)[:, None, :]
         return encode(stage, tokens, scale)
 
-    def accumulate(self, path: int, codes: Codes) -> Tensor:
-        """Run a path on codes.
-
-        Returns
-        -------
-        int64, (tokens, out)
-            The accumulators of its last stage: what the circuit puts out.
-        """
-        first, *rest = self._stages[path]
-        accumulator = first.accumulate(codes.weighted(first.stage.group))
-        for previous, ready in pairwise((first, *rest)):
-            between = chain_codes(previous.stage, accumulator)
-            if ready.stage.transform is not None:
-                between = transform(between, ready.stage.transform)
-            accumulator = ready.accumulate(between)
-        return accumulator
-
     def _changed(self, x: Tensor) -> Tensor:
         """Check inputs and change them as the layer's equivalence says; float32, (tokens, in)."""
         if x.dtype != torch.float32 or x.shape[-1:] != (self.layer.inputs,):
@@ -167,6 +160,24 @@ class Reference:
         tokens = x.reshape(-1, self.layer.inputs)
         change = self.layer.equivalence
         return tokens if change is None else change.inputs(tokens)
+
+
+class Reference(Execution):
+    """A layer computed with the integers that it stands for."""
+
+    def __init__(self, layer: BitplaneLayer) -> None:
+        super().__init__(layer)
+        self._stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
+
+    def accumulate(self, path: int, codes: Codes) -> Tensor:
+        first, *rest = self._stages[path]
+        accumulator = first.accumulate(codes.weighted(first.stage.group))
+        for previous, ready in pairwise((first, *rest)):
+            between = chain_codes(previous.stage, accumulator)
+            if ready.stage.transform is not None:
+                between = transform(between, ready.stage.transform)
+            accumulator = ready.accumulate(between)
+        return accumulator
 
 
 def run(layer: BitplaneLayer, x: Tensor) -> Tensor:

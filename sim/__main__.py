@@ -1,4 +1,4 @@
-"""Command line of the circuit at work: bench, layer, demo."""
+"""Command line of the circuit at work: bench, layer, generate, demo."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from hwgen.flags import add_config_flags, config_from
+from models.checks import require
 from models.cli import Commands, run
 from models.store import open_layers
 
@@ -15,6 +16,7 @@ PROGRAM = "python -m sim"
 EXAMPLE = """examples:
   python -m sim bench
   python -m sim layer build/demo/layers.safetensors --layer layers.3.mlp.down_proj
+  python -m sim generate build/int4.safetensors --prompt "The capital of France is" --tokens 16
   python -m sim demo --format ternary:scale=group,group=64"""
 BUILD = Path("build")
 
@@ -35,6 +37,23 @@ def main() -> None:
     sub.add_argument("--picture", type=Path, metavar="FILE", help="write a PNG picture")
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub.add_argument("--k", type=int, metavar="N", help="weight planes (default: the layer's)")
+    add_config_flags(sub, skip=("k",))
+
+    sub = commands.add("generate", "Text from a model whose layers run on the circuit.", generate)
+    sub.add_argument("file", type=Path, help="what python -m models quantize wrote")
+    sub.add_argument("--prompt", required=True, help="text to go on with")
+    sub.add_argument("--tokens", type=int, default=16, help="at most so many (default: 16)")
+    sub.add_argument("--model", help="the model (default: the one that the file was made from)")
+    sub.add_argument("--check", action="store_true",
+                     help="compare the integers of every layer with the reference")  # fmt: skip
+    sub.add_argument("--engines", type=int, default=2, metavar="N",
+                     help="circuits side by side on this machine's cores (default: 2)")  # fmt: skip
+    sub.add_argument("--clock", type=float, default=200.0, metavar="MHZ",
+                     help="of the circuit, for the prediction (default: 200)")  # fmt: skip
+    sub.add_argument("--bandwidth", type=float, default=3.2, metavar="GB/S",
+                     help="of its memory, for the prediction (default: 3.2)")  # fmt: skip
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    sub.add_argument("--k", type=int, metavar="N", help="weight planes (default: the file's)")
     add_config_flags(sub, skip=("k",))
 
     sub = commands.add("demo", "Quantize a model and verify a layer of each kind on RTL.", demo)
@@ -94,6 +113,39 @@ def layer(arguments: Namespace) -> None:
     if arguments.picture:
         picture([result], config, found.name, arguments.picture)
     if not done.verified:
+        sys.exit(1)
+
+
+def generate(arguments: Namespace) -> None:
+    """Print a text as it comes, then what it took; fail unless all integers compared are equal."""
+    require(arguments.tokens >= 1, "tokens", "be 1 or more", arguments.tokens)
+    require(arguments.engines >= 1, "engines", "be 1 or more", arguments.engines)
+    require(arguments.clock > 0, "clock", "be above 0 MHz", arguments.clock)
+    require(arguments.bandwidth > 0, "bandwidth", "be above 0 GB/s", arguments.bandwidth)
+    with open_layers(arguments.file) as file:
+        require(len(file.names) > 0, str(arguments.file), "hold a layer", "none")
+        source = arguments.model or file.info.get("model")
+        require(bool(source), "--model", f"be given, as {arguments.file} names none", "none")
+        planes = file.layer(file.names[0]).paths[0].stages[0].k
+        config = config_from(arguments, planes if arguments.k is None else arguments.k)
+        from sim.layer import check_config
+
+        for name in file.names:
+            check_config(file.layer(name), config)
+        from models.llm import load
+        from sim.generate import figures, report
+        from sim.generate import generate as run_model
+
+        done = run_model(
+            load(source), file, arguments.prompt, arguments.tokens, config,
+            engines=arguments.engines, check=arguments.check,
+            show=lambda piece: None if arguments.json else print(piece, end="", flush=True),
+        )  # fmt: skip
+    if arguments.json:
+        print(json.dumps(figures(done), indent=2))
+    else:
+        print(f"\n\n{report(done)}")
+    if done.unequal:
         sys.exit(1)
 
 

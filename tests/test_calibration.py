@@ -21,7 +21,7 @@ from models.encode import quantize as encode
 from models.equivalence import Equivalence, rotated
 from models.formats import parse
 from models.modules import DenseLinear, ReferenceLinear, replace_layers
-from models.quantize import quantize_model
+from models.quantize import choose, quantize_model
 from models.store import open_layers
 
 CODES = Activation(bits=16)
@@ -152,7 +152,7 @@ def test_calibrated_layers_foretell_better(tmp_path: Path) -> None:
         own = model.model(input_ids=windows(64, seed=4)).logits
     for text in (None, tokens):
         file = tmp_path / "layers.safetensors"
-        quantize_model(model, spec, Activation(), file, {}, windows=text)
+        quantize_model(model, choose(model), spec, Activation(), file, {}, windows=text)
         other = tiny_llm()
         with open_layers(file) as opened:
             for name in opened.names:
