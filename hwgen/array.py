@@ -1,23 +1,26 @@
 """Array: processing elements fed with the same activations, and the plain sum of those."""
 
-from amaranth import Const, Module, Signal, signed
+import numpy as np
+from amaranth import Const, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.choose import choose
 from hwgen.config import HardwareConfig
-from hwgen.layouts import digit_layout, weight_layout
+from hwgen.layouts import digit_layout, operand_layout, weight_layout
 from hwgen.pe import ProcessingElement
 from hwgen.placed import Placed
 from hwgen.sequencer import step_layout
+from hwgen.tables import tables
+from hwgen.weights import encode
 
 
 class PEArray(wiring.Component):
     """Run steps on ``pe`` rows at once.
 
     The weight word and the digits of the activations come one cycle after the step that fetched
-    them. The sums are there four cycles after the step that ends them, announced one cycle before,
-    and stay for ``digits`` cycles. A step is taken every cycle.
+    them. The sums are there ``4 + depth`` cycles after the step that ends them, announced one cycle
+    before, and stay for ``digits`` cycles. A step is taken every cycle.
 
     Members
     -------
@@ -66,13 +69,9 @@ class PEArray(wiring.Component):
         config = self.config
 
         fetched_valid = Signal()
-        selected_valid = Signal()
-        added_valid = Signal()
         fetched = Signal(step_layout(config), reset_less=True)
-        selected = Signal(step_layout(config), reset_less=True)
-        added = Signal(step_layout(config), reset_less=True)
         term_load = Signal()
-        digit = Signal(digit_layout(config), reset_less=True)
+        digit = Signal(operand_layout(config), reset_less=True)
 
         element = ProcessingElement.ports(config)
         all_lanes = Placed(element, "pe", "pe_all_lanes")
@@ -80,10 +79,19 @@ class PEArray(wiring.Component):
         rows = [Placed(element, "pe", f"pe_{number}") for number in range(config.pe)]
         for number, row in enumerate(rows):
             m.submodules[f"pe_{number}"] = row
-            m.d.comb += row.planes.eq(self.weights[number])
+            m.d.comb += row.weights.eq(self.weights[number])
             m.d.comb += self.sums[number].eq(row.sum)
-        m.d.comb += all_lanes.planes.as_value().eq(Const(-1, config.k * config.lanes))
+        m.d.comb += all_lanes.weights.as_value().eq(_ones(config))
         m.d.comb += self.x_sum.eq(all_lanes.sum)
+
+        # The controls of a step wait while its products are on their way through the elements.
+        added_valid, added = fetched_valid, fetched
+        waits = [f"waits_{cycle}" for cycle in range(config.depth)]
+        for name in ["selected", *waits, "added"]:
+            valid_before, before = added_valid, added
+            added_valid = Signal(name=f"{name}_valid")
+            added = Signal(step_layout(config), name=name, reset_less=True)
+            m.d.sync += [added_valid.eq(valid_before), added.eq(before)]
         for element in (all_lanes, *rows):
             m.d.comb += [
                 element.mask.eq(fetched.mask),
@@ -95,18 +103,32 @@ class PEArray(wiring.Component):
             ]
 
         m.d.comb += term_load.eq(fetched_valid & fetched.first)
-        digits = [self.digits[number].as_value() for number in range(config.digits)]
         m.d.comb += self.ends.eq(added_valid & added.last)
         m.d.comb += self.ended.eq(added)
         m.d.sync += [
             fetched_valid.eq(self.valid),
             fetched.eq(self.step),
-            selected_valid.eq(fetched_valid),
-            selected.eq(fetched),
-            added_valid.eq(selected_valid),
-            added.eq(selected),
         ]
         with m.If(fetched_valid):
-            m.d.sync += digit.eq(choose(fetched.digit, digits))
+            m.d.sync += digit.eq(self._operands(m, fetched.digit))
 
         return m
+
+    def _operands(self, m: Module, number: Value) -> Value:
+        """Return what the elements get of a digit."""
+        config = self.config
+        digits = [self.digits[number].as_value() for number in range(config.digits)]
+        chosen = Signal(digit_layout(config))
+        m.d.comb += chosen.eq(choose(number, digits))
+        if config.kind != "lut":
+            return chosen.as_value()
+        operands = Signal(operand_layout(config))
+        for group, sums in enumerate(tables(chosen, config)):
+            m.d.comb += [operands[group][entry].eq(total) for entry, total in enumerate(sums)]
+        return operands.as_value()
+
+
+def _ones(config: HardwareConfig) -> Const:
+    """Return a row of ones, whatever the pass."""
+    bits = np.tile(encode(np.ones(config.lanes, np.int8), config), config.weights)
+    return Const(int("".join(map(str, bits[::-1])), 2), len(bits))

@@ -4,14 +4,21 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import TypeVar
 
+from models.checks import require
 from models.integers import code_magnitude, code_range
 
 T = TypeVar("T")
 
+KINDS = ("popcount", "addsub", "lut")
+"""What a processing element does with a digit of each activation: see ``docs/architecture.md``."""
 
-def parameter(default: T, text: str) -> T:
-    """Declare a parameter with its default and its help text."""
-    return field(default=default, metadata={"help": text})
+MAPPINGS = ("plain", "ecp5")
+"""How its adders are written: as sums, or in the cells of a technology."""
+
+
+def parameter(default: T, text: str, choices: tuple[str, ...] = ()) -> T:
+    """Declare a parameter with its default, its help text, and the words it may be."""
+    return field(default=default, metadata={"help": text, "choices": choices})
 
 
 def signed_width(low: int, high: int) -> int:
@@ -28,8 +35,13 @@ class HardwareConfig:
     lanes: int = parameter(32, "activations per processing element and cycle")
     act_bits: int = parameter(8, "bits of an activation")
     act_signed: bool = parameter(True, "activations are two's complement")
-    digit: int = parameter(1, "activation bits a cycle")
-    terms: int = parameter(0, "most binary terms of a layer; 0 is as many as planes")
+    kind: str = parameter("popcount", "what a processing element does with activations", KINDS)
+    digit: int = parameter(0, "activation bits a cycle; 0 is 1 for popcount, else all")
+    ternary: bool = parameter(True, "weights of addsub and lut are ternary, of two planes each")
+    table: int = parameter(2, "lanes that share a table of lut")
+    stage_every: int = parameter(0, "adder levels between registers; 0 is all of them")
+    mapping: str = parameter("plain", "what adders are made of", MAPPINGS)
+    terms: int = parameter(0, "most terms of a layer; 0 is as many as weights in a word")
     columns: int = parameter(2048, "most inputs of a layer")
     rows: int = parameter(1 << 18, "most outputs of a layer")
     coef_bits: int = parameter(16, "bits of a coefficient, an offset and a row scale")
@@ -42,8 +54,10 @@ class HardwareConfig:
         self._check("pe", 1, 4096)
         self._check("lanes", 1, 1024)
         self._check("act_bits", 1, 16)
+        self._check_kind()
         self._check("digit", 1, self.act_bits)
-        self._check("terms", 0, min(64, (1 << self.k) - 1))
+        most = (1 << self.k) - 1 if self.kind == "popcount" else self.weights
+        self._check("terms", 0, min(64, most))
         self._check("columns", 1, 1 << 17)
         self._check("rows", 1, 1 << 24)
         self._check("coef_bits", 2, 16)
@@ -59,10 +73,33 @@ class HardwareConfig:
         if not low <= value <= high:
             raise ValueError(f"{name} must be from {low} to {high}, got {value}")
 
+    def _check_kind(self) -> None:
+        require(self.kind in KINDS, "kind", f"be one of {', '.join(KINDS)}", self.kind)
+        require(
+            self.mapping in MAPPINGS, "mapping", f"be one of {', '.join(MAPPINGS)}", self.mapping
+        )
+        if self.digit == 0:
+            object.__setattr__(self, "digit", 1 if self.kind == "popcount" else self.act_bits)
+        if self.signed_weights:
+            rule = "be even for ternary weights (or use --no-ternary)"
+            require(self.k % 2 == 0, "k", rule, self.k)
+        self._check("table", 2, 4)
+        self._check("stage_every", 0, 10)
+
+    @property
+    def signed_weights(self) -> bool:
+        """Weights are -1, 0 or +1; otherwise 0 or 1."""
+        return self.kind != "popcount" and self.ternary
+
+    @property
+    def weights(self) -> int:
+        """Weights of each row and column in a word: one for each term, but for monomials."""
+        return self.k // 2 if self.signed_weights else self.k
+
     @property
     def most_terms(self) -> int:
-        """Binary terms that a layer can have."""
-        return self.terms or self.k
+        """Terms that a layer can have: passes over its words."""
+        return self.terms or self.weights
 
     @property
     def digits(self) -> int:
@@ -112,17 +149,54 @@ class HardwareConfig:
         return code_range(self.digit, self.act_signed)[0], (1 << self.digit) - 1
 
     @property
-    def dot_bits(self) -> int:
-        """Signed width of the sum of one word's activations."""
+    def lane_range(self) -> tuple[int, int]:
+        """Smallest and largest product of an activation and a weight."""
         low, high = self.code_range
+        return (-max(-low, high), max(-low, high)) if self.signed_weights else (low, high)
+
+    @property
+    def dot_bits(self) -> int:
+        """Signed width of the sum of one word's products, or activations."""
+        low, high = self.lane_range
         return signed_width(self.lanes * low, self.lanes * high)
 
     @property
     def sum_bits(self) -> int:
-        """Signed width of the sum of a group's activations."""
-        low, high = self.code_range
+        """Signed width of the sum of a group's products, or activations."""
+        low, high = self.lane_range
         most = self.buffer_words * self.lanes
         return signed_width(most * low, most * high)
+
+    @property
+    def counts(self) -> bool:
+        """Processing elements count ones in carry cells, with three lanes and more to a cell."""
+        return self.mapping == "ecp5" and self.kind == "popcount" and self.digit == 1
+
+    @property
+    def table_groups(self) -> int:
+        """Tables of lut: groups of lanes."""
+        return ceil(self.lanes / self.table)
+
+    @property
+    def levels(self) -> int:
+        """Levels of the adder tree."""
+        if self.counts:
+            return max(1, (self.lanes - 1).bit_length() - 1)
+        nodes = self.table_groups if self.kind == "lut" else self.lanes
+        return (nodes - 1).bit_length()
+
+    @property
+    def select_stages(self) -> int:
+        """Cycles in which weights choose among operands before these are added up."""
+        if self.counts:
+            return 0
+        return int(self.kind == "lut" or self.mapping == "ecp5")
+
+    @property
+    def depth(self) -> int:
+        """Cycles of a processing element beyond the three that every kind needs."""
+        registers = ceil(self.levels / self.stage_every) if self.stage_every else 1
+        return self.select_stages + max(1, registers) - 1
 
     @property
     def output_bundles(self) -> int:
@@ -137,4 +211,4 @@ class HardwareConfig:
     @property
     def latency(self) -> int:
         """Cycles of a layer beyond its steps: from the first input to the last output, both in."""
-        return 12 + self.slots
+        return 12 + self.depth + self.slots

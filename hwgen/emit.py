@@ -7,6 +7,7 @@ import sys
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
+from hwgen import ecp5
 from hwgen.activations import ActivationBuffer
 from hwgen.array import PEArray
 from hwgen.buffer import ParameterBuffer
@@ -49,7 +50,8 @@ def emit(config: HardwareConfig) -> dict[str, str]:
     text = "".join(rtlil.convert(part, name=name, emit_src=False) for name, part in parts.items())
     # Yosys would escape the name of a submodule: that of its parent, a dot, and its own.
     text = re.sub(rf"\\({'|'.join(parts)})\.(\w+)", r"\\\1_\2", text)
-    return {match[1]: match[0] for match in MODULE.finditer(_to_verilog(text))}
+    modules = {match[1]: match[0] for match in MODULE.finditer(_to_verilog(text))}
+    return modules | ({"CCU2C": ecp5.MODEL} if config.mapping == "ecp5" else {})
 
 
 MODULE = re.compile(r"^module (\w+) ?\(.*?^endmodule\n", re.DOTALL | re.MULTILINE)

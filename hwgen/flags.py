@@ -17,6 +17,9 @@ def add_config_flags(parser: ArgumentParser, skip: tuple[str, ...] = ()) -> None
         text = f"{field.metadata['help']} (default: {field.default})"
         if isinstance(field.default, bool):
             group.add_argument(flag, action=BooleanOptionalAction, default=field.default, help=text)
+        elif isinstance(field.default, str):
+            choices = field.metadata["choices"]
+            group.add_argument(flag, choices=choices, default=field.default, help=text)
         else:
             group.add_argument(flag, type=int, default=field.default, metavar="N", help=text)
 

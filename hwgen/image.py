@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hwgen.config import HardwareConfig
 from hwgen.layouts import layer_layout
 from hwgen.tiling import Tiling
+from hwgen.weights import encode, pass_weights, passes
 from models.planes import unpack
 from models.stage import Stage
 
@@ -37,11 +38,12 @@ class Image:
 def image(stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> Image:
     """Lay out a stage for a circuit; see :meth:`Tiling.of` for the errors."""
     tiling = Tiling.of(stage, config, chain_bits)
+    pluses = [one.plus for one in passes(stage, config)]
     return Image(
         tiling,
         _layer_words(stage, tiling, config),
         _weight_words(stage, tiling, config),
-        _parameter_words(stage.spread_coefficients()[0], config),
+        _parameter_words(stage.spread_coefficients()[0][..., pluses], config),
         _parameter_words(stage.spread_offset()[0][..., np.newaxis], config)[
             : None if stage.has_offset else 0
         ],
@@ -109,13 +111,16 @@ def _by_tile(rows: NDArray, tile: int) -> NDArray:
 
 
 def _layer_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
+    monomials = [1 << number for number in range(tiling.terms)]
+    if config.kind == "popcount":
+        monomials = list(stage.monomials)
     fields = {
         "row_tiles": tiling.row_tiles,
         "groups": tiling.groups,
         "group_words": tiling.group_words,
         "tail_words": tiling.tail_words,
         "terms": tiling.terms,
-        "monomials": list(stage.monomials),
+        "monomials": monomials,
         "offset": int(stage.has_offset),
         "requantize": int(stage.requantize is not None),
         "shift": stage.requantize.shift if stage.requantize is not None else 0,
@@ -126,8 +131,14 @@ def _layer_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
 
 
 def _weight_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
-    by_word = _by_word(unpack(stage.planes, stage.columns), stage, config.lanes)
-    tiles = _by_tile(by_word.transpose(1, 0, 2, 3), config.pe)  # (tiles, pe, k, words, lanes)
+    if config.kind == "popcount":
+        weights = unpack(stage.planes, stage.columns)
+    else:
+        weights = pass_weights(stage, config)
+        missing = config.weights - len(weights)
+        weights = np.pad(weights, [(0, missing), (0, 0), (0, 0)])
+    bits = encode(_by_word(weights, stage, config.lanes), config)
+    tiles = _by_tile(bits.transpose(1, 0, 2, 3), config.pe)  # (tiles, pe, weights, words, bits)
     return _pack(tiles.transpose(0, 3, 1, 2, 4).reshape(tiling.words, -1))
 
 

@@ -4,6 +4,8 @@ from amaranth import Shape, signed, unsigned
 from amaranth.lib import data
 
 from hwgen.config import HardwareConfig
+from hwgen.patterns import entry_range, patterns
+from hwgen.weights import row_layout
 
 
 def width_of(most: int) -> int:
@@ -12,8 +14,8 @@ def width_of(most: int) -> int:
 
 
 def weight_layout(config: HardwareConfig) -> data.ArrayLayout:
-    """Weight word: for each PE, for each plane, one bit a lane."""
-    return data.ArrayLayout(data.ArrayLayout(config.lanes, config.k), config.pe)
+    """Weight word: the weights of each PE's row."""
+    return data.ArrayLayout(row_layout(config), config.pe)
 
 
 def activation_layout(config: HardwareConfig) -> data.StructLayout:
@@ -28,6 +30,18 @@ def digit_layout(config: HardwareConfig) -> data.ArrayLayout:
     return data.ArrayLayout(Shape.cast(range(low, high + 1)), config.lanes)
 
 
+def operand_layout(config: HardwareConfig) -> data.ArrayLayout:
+    """Operands that all processing elements share: digits of activations, or lut's tables of them.
+
+    A table has the sums of codes 1 and up; that of code 0 is 0.
+    """
+    if config.kind != "lut":
+        return digit_layout(config)
+    low, high = entry_range(config)
+    sums = data.ArrayLayout(Shape.cast(range(low, high + 1)), len(patterns(config)) - 1)
+    return data.ArrayLayout(sums, config.table_groups)
+
+
 def parameter_layout(config: HardwareConfig) -> data.ArrayLayout:
     """Word of coefficients, offsets or row scales: one integer a scaler."""
     return data.ArrayLayout(signed(config.coef_bits), config.scalers)
@@ -40,7 +54,10 @@ def output_layout(config: HardwareConfig) -> data.StructLayout:
 
 
 def layer_layout(config: HardwareConfig) -> data.StructLayout:
-    """Describe a layer: how often each loop runs, and what to do with its sums."""
+    """Describe a layer: how often each loop runs, and what to do with its sums.
+
+    A monomial has the planes of a term; but for popcount, a single one: which weight of the word.
+    """
     words = width_of(config.buffer_words)
     return data.StructLayout({
         "row_tiles": width_of(config.most_row_tiles),
@@ -48,7 +65,7 @@ def layer_layout(config: HardwareConfig) -> data.StructLayout:
         "group_words": words,
         "tail_words": words,
         "terms": width_of(config.most_terms),
-        "monomials": data.ArrayLayout(config.k, config.most_terms),
+        "monomials": data.ArrayLayout(config.weights, config.most_terms),
         "offset": 1,
         "requantize": 1,
         "shift": 6,

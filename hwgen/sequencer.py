@@ -20,7 +20,7 @@ def step_layout(config: HardwareConfig) -> data.StructLayout:
         "digit": width_of(config.digits - 1),
         "first": 1,
         "last": 1,
-        "mask": config.k,
+        "mask": config.weights,
         "term": width_of(config.most_terms - 1),
         "last_term": 1,
         "first_word": 1,

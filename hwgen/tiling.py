@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.config import HardwareConfig, signed_width
+from hwgen.weights import passes
 from models.codes import Activation
 from models.integers import code_magnitude
 from models.stage import Stage
@@ -51,11 +52,17 @@ class Tiling:
         ValueError
             The circuit cannot run the stage; the text says which parameter it would need.
         """
-        _must(stage.k == config.k, "k of the layer", f"be the circuit's {config.k}", stage.k)
+        if config.kind == "popcount":
+            _must(stage.k == config.k, "k of the layer", f"be the circuit's {config.k}", stage.k)
         _must(stage.views == 1, "views of the layer", "be 1 on this circuit", stage.views)
         _must(stage.bias is None, "integer bias of the layer", "be none on this circuit", "one")
-        terms = config.most_terms
-        _must(stage.terms <= terms, "terms of the layer", f"be at most {terms}", stage.terms)
+        terms, most = len(passes(stage, config)), config.most_terms
+        what = (
+            "terms of the layer, opposite ones together,"
+            if config.signed_weights
+            else "terms of the layer"
+        )
+        _must(terms <= most, what, f"be at most {most}", terms)
         _must(stage.out <= config.rows, "rows of the layer", f"be at most {config.rows}", stage.out)
         cls._check_codes(stage, config, chain_bits)
         tail = stage.columns - stage.group * (stage.groups - 1)
@@ -64,7 +71,7 @@ class Tiling:
             groups=stage.groups,
             group_words=ceil(stage.group / config.lanes),
             tail_words=ceil(tail / config.lanes),
-            terms=stage.terms,
+            terms=terms,
             digits=config.digits,
         )
         words, rule = config.buffer_words, "fit the activation buffer of"

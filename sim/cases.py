@@ -21,22 +21,32 @@ def random_job(
     columns: int | None = None,
     group: int | None = None,
     tokens: int = 1,
+    opposite: bool = True,
 ) -> Job:
-    """Make a job with everything random that is not given, within what the circuit can run."""
+    """Make a job with everything random that is not given, within what the circuit can run.
+
+    Without ``opposite``, coefficients of one group are not each other's negatives by design.
+    """
     words = int(rng.integers(1, min(config.buffer_words, 6) + 1))
     columns = columns or int(rng.integers(1, words * config.lanes + 1))
     group = group or _random_group(rng, columns, config)
     out = out or int(rng.integers(1, 3 * config.pe + 1))
     groups = -(-columns // group)
     terms = int(rng.integers(1, config.most_terms + 1))
-    monomials = rng.permutation(np.arange(1, 1 << config.k))[:terms]
     top = (1 << (config.coef_bits - 1)) - 1
     scales = rng.integers(-top - 1, top + 1, (1, out)).astype(np.int16)
     coefficients = rng.integers(-top - 1, top + 1, (1, out, groups, terms)).astype(np.int16)
+    k = config.k
+    if config.signed_weights:  # any planes will do, and each pass may take two opposite terms
+        k = int(rng.integers((2 * terms).bit_length(), 6))
+        pairs = int(rng.integers(0, terms + 1)) if opposite else 0
+        coefficients = np.maximum(coefficients, -top)
+        coefficients = np.concatenate([coefficients, -coefficients[..., :pairs]], axis=-1)
+    monomials = rng.permutation(np.arange(1, 1 << k))[: coefficients.shape[-1]]
     offset = rng.integers(-top - 1, top + 1, (1, out, groups)).astype(np.int16)
     shift = int(rng.integers(0, min(63, config.sum_bits + 2 * config.coef_bits)))
     stage = Stage(
-        planes=pack(rng.random((config.k, out, columns)) < rng.random()),
+        planes=pack(rng.random((k, out, columns)) < rng.random()),
         columns=columns,
         group=group,
         coefficients=coefficients,
@@ -80,13 +90,15 @@ def every_kind(rng: np.random.Generator, config: HardwareConfig) -> list[Job]:
         random_job(rng, config, out=out, columns=columns, group=group)
         for out, columns, group in shapes
     ]
-    whole = random_job(rng, config, out=pe, columns=min(2 * lanes, most), group=min(lanes, most))
+    columns, group = min(2 * lanes, most), min(lanes, most)
+    whole = random_job(rng, config, out=pe, columns=columns, group=group, opposite=False)
     low, high = config.code_range
     for code in (low, high, 0):
         for coefficient in (-(1 << (config.coef_bits - 1)), (1 << (config.coef_bits - 1)) - 1, 0):
             jobs.append(_flat(whole, code, coefficient, lambda bits: np.ones_like(bits)))
     jobs.append(_flat(whole, low, -1, lambda bits: np.zeros_like(bits)))
     jobs.append(Job(mixed(whole.stage, config), whole.codes))
+    jobs += _one_sign(config) if config.signed_weights else []
     return jobs + (_ties(config) if config.requantize_bits else [])
 
 
@@ -119,6 +131,24 @@ def _flat(
         ),
         np.full_like(job.codes, code),
     )
+
+
+def _one_sign(config: HardwareConfig) -> list[Job]:
+    """Make jobs with ternary weights of +1 alone, -1 alone, and both planes set, which is 0."""
+    jobs = []
+    for code in config.code_range:
+        for plus, minus in ((1, 0), (0, 1), (1, 1)):
+            bits = np.array([plus, minus], np.bool_)[:, np.newaxis, np.newaxis]
+            stage = Stage(
+                planes=pack(np.broadcast_to(bits, (2, config.pe, config.lanes))),
+                columns=config.lanes,
+                group=config.lanes,
+                coefficients=np.array([[[[1, -1]]]], np.int16),
+                monomials=(1, 2),
+                activation=Activation(bits=config.act_bits, signed=config.act_signed),
+            )
+            jobs.append(Job(stage, np.full((1, config.lanes), code)))
+    return jobs
 
 
 def _ties(config: HardwareConfig) -> list[Job]:

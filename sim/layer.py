@@ -113,7 +113,9 @@ def run_layer(
     outcome = engine.run(jobs, progress=progress)
     wanted = [job.expected() for job in jobs]
     equal = sum(int((got == want).sum()) for got, want in zip(outcome.results, wanted, strict=True))
-    useful = sum(job.codes.size * job.stage.out * job.stage.terms * config.digits for job in jobs)
+    useful = sum(
+        job.codes.size * job.stage.out * job.tiling(config).terms * config.digits for job in jobs
+    )
     return LayerRun(
         name=layer.name,
         out=layer.out,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hwgen.config import HardwareConfig
+from hwgen.config import KINDS, HardwareConfig
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,20 @@ from hwgen.config import HardwareConfig
         ({"lanes": 1025}, "lanes must be from 1 to 1024, got 1025"),
         ({"act_bits": 0}, "act_bits must be from 1 to 16, got 0"),
         ({"act_bits": 17}, "act_bits must be from 1 to 16, got 17"),
-        ({"digit": 0}, "digit must be from 1 to 8, got 0"),
+        ({"digit": -1}, "digit must be from 1 to 8, got -1"),
         ({"act_bits": 5, "digit": 6}, "digit must be from 1 to 5, got 6"),
         ({"act_bits": 1}, "act_bits must be 2 or more for signed activations, got 1"),
+        ({"kind": "count"}, "kind must be one of popcount, addsub, lut, got count"),
+        ({"mapping": "ice40"}, "mapping must be one of plain, ecp5, got ice40"),
+        (
+            {"kind": "lut", "k": 3},
+            r"k must be even for ternary weights \(or use --no-ternary\), got 3",
+        ),
+        ({"kind": "addsub", "terms": 2}, "terms must be from 0 to 1, got 2"),
+        ({"table": 1}, "table must be from 2 to 4, got 1"),
+        ({"table": 5}, "table must be from 2 to 4, got 5"),
+        ({"stage_every": -1}, "stage_every must be from 0 to 10, got -1"),
+        ({"stage_every": 11}, "stage_every must be from 0 to 10, got 11"),
         ({"terms": -1}, "terms must be from 0 to 3, got -1"),
         ({"terms": 4}, "terms must be from 0 to 3, got 4"),
         ({"k": 8, "terms": 65}, "terms must be from 0 to 64, got 65"),
@@ -157,3 +168,31 @@ def test_counts_round_up() -> None:
     assert config.most_row_tiles == 3
     assert replace(config, columns=32, rows=128).buffer_words == 1
     assert replace(config, columns=32, rows=128).most_row_tiles == 2
+
+
+def test_digit_is_one_bit_for_popcount_and_all_for_others() -> None:
+    digits = {kind: HardwareConfig(kind=kind, act_bits=6).digit for kind in KINDS}
+    assert digits == {"popcount": 1, "addsub": 6, "lut": 6}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "levels", "depth"),
+    [
+        ({"lanes": 64}, 6, 0),
+        ({"lanes": 64, "stage_every": 2}, 6, 2),
+        ({"lanes": 64, "stage_every": 4}, 6, 1),
+        ({"lanes": 64, "stage_every": 6}, 6, 0),
+        ({"lanes": 1, "stage_every": 1}, 0, 0),
+        ({"lanes": 64, "stage_every": 1, "mapping": "ecp5"}, 5, 4),
+        ({"lanes": 65, "stage_every": 1, "mapping": "ecp5"}, 6, 5),
+        ({"lanes": 64, "stage_every": 1, "mapping": "ecp5", "digit": 2}, 6, 6),
+        ({"lanes": 64, "stage_every": 1, "kind": "addsub"}, 6, 5),
+        ({"lanes": 64, "stage_every": 1, "kind": "lut"}, 5, 5),
+        ({"lanes": 64, "kind": "lut", "table": 3}, 5, 1),
+    ],
+)
+def test_registers_of_the_tree(parameters: dict[str, Any], levels: int, depth: int) -> None:
+    """Every ``stage_every`` levels but the last, and one where operands are selected."""
+    config = HardwareConfig(**parameters)
+    assert (config.levels, config.depth) == (levels, depth)
+    assert config.latency == 12 + depth + config.slots

@@ -114,7 +114,7 @@ def drive(terms: list[Term], config: HardwareConfig, gap: float, seed: int) -> N
             load = loads.get(cycle)
             planes = load.planes if load else [noise(config.lanes) for _ in range(config.k)]
             ctx.set(dut.term_load, load is not None)
-            ctx.set(dut.planes, planes)
+            ctx.set(dut.weights, planes)
             ctx.set(dut.mask, load.mask if load else noise(config.k))
             term, number = digits.get(cycle - 1, (None, 0))
             if term:

@@ -328,22 +328,22 @@ module parameter_buffer(i__valid, claim, read, clk, rst, i__ready, available, wo
     else held <= _07_[4:0];
 endmodule
 
-module pe(mask, term_load, digit, valid, first, last, clk, rst, sum, planes);
-  wire [4:0] _00_;
+module pe(mask, term_load, digit, valid, first, last, clk, rst, sum, weights);
+  wire [7:0] _00_;
   wire [1:0] _01_;
-  wire [1:0] _02_;
-  wire [2:0] _03_;
-  wire [1:0] _04_;
-  wire [1:0] _05_;
-  wire [2:0] _06_;
-  wire [3:0] _07_;
-  wire [12:0] _08_;
-  wire [12:0] _09_;
+  wire [2:0] _02_;
+  wire [3:0] _03_;
+  wire [4:0] _04_;
+  wire [12:0] _05_;
+  wire [12:0] _06_;
+  wire [7:0] _07_;
+  wire [7:0] _08_;
+  wire [7:0] _09_;
   wire [7:0] _10_;
-  wire [7:0] _11_;
-  wire [7:0] _12_;
-  wire [7:0] _13_;
-  wire [7:0] _14_;
+  wire [1:0] _11_;
+  wire [1:0] _12_;
+  wire [2:0] _13_;
+  wire [1:0] _14_;
   wire _15_;
   wire [7:0] chosen;
   input clk;
@@ -359,8 +359,6 @@ module pe(mask, term_load, digit, valid, first, last, clk, rst, sum, planes);
   input [1:0] mask;
   wire [1:0] mask;
   reg [3:0] partial;
-  input [15:0] planes;
-  wire [15:0] planes;
   input rst;
   wire rst;
   output [10:0] sum;
@@ -370,32 +368,34 @@ module pe(mask, term_load, digit, valid, first, last, clk, rst, sum, planes);
   wire term_load;
   input valid;
   wire valid;
+  input [15:0] weights;
+  wire [15:0] weights;
+  assign _00_ = ~ { mask[0], mask[0], mask[0], mask[0], mask[0], mask[0], mask[0], mask[0] };
+  assign _07_ = weights[7:0] | _00_;
+  assign _08_ = ~ { mask[1], mask[1], mask[1], mask[1], mask[1], mask[1], mask[1], mask[1] };
+  assign _09_ = weights[15:8] | _08_;
+  assign _10_ = _07_ & _09_;
+  assign _11_ = chosen[0] + chosen[1];
+  assign _12_ = chosen[2] + chosen[3];
+  assign _13_ = _11_ + _12_;
+  assign _14_ = chosen[4] + chosen[5];
+  assign _01_ = chosen[6] + chosen[7];
+  assign _02_ = _14_ + _01_;
+  assign _03_ = _13_ + _02_;
   assign chosen = term & digit;
-  assign _00_ = - partial;
-  assign _08_ = $signed({ dot, 1'h0 }) + $signed({ 1'h0, partial });
-  assign { _09_[12:11], dot_next } = first ? { _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_[4], _00_ } : _08_;
-  assign _10_ = ~ { mask[0], mask[0], mask[0], mask[0], mask[0], mask[0], mask[0], mask[0] };
-  assign _11_ = planes[7:0] | _10_;
-  assign _12_ = ~ { mask[1], mask[1], mask[1], mask[1], mask[1], mask[1], mask[1], mask[1] };
-  assign _13_ = planes[15:8] | _12_;
-  assign _14_ = _11_ & _13_;
-  assign _01_ = chosen[0] + chosen[1];
-  assign _02_ = chosen[2] + chosen[3];
-  assign _03_ = _01_ + _02_;
-  assign _04_ = chosen[4] + chosen[5];
-  assign _05_ = chosen[6] + chosen[7];
-  assign _06_ = _04_ + _05_;
-  assign _07_ = _03_ + _06_;
+  assign _04_ = - partial;
+  assign _05_ = $signed({ dot, 1'h0 }) + $signed({ 1'h0, partial });
+  assign { _06_[12:11], dot_next } = first ? { _04_[4], _04_[4], _04_[4], _04_[4], _04_[4], _04_[4], _04_[4], _04_[4], _04_ } : _05_;
   always @(posedge clk)
-    partial <= _07_;
+    partial <= _03_;
   always @(posedge clk)
     if (_15_) sum <= dot_next;
   always @(posedge clk)
     if (valid) dot <= dot_next;
   always @(posedge clk)
-    if (term_load) term <= _14_;
+    if (term_load) term <= _10_;
   assign _15_ = & { last, valid };
-  assign _09_[10:0] = dot_next;
+  assign _06_[10:0] = dot_next;
 endmodule
 
 module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid);
@@ -447,33 +447,35 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   assign _05_ = fetched[1] ? _03_ : _04_;
   assign _06_ = fetched[2] ? _02_ : _05_;
   always @(posedge clk)
-    fetched <= step;
-  always @(posedge clk)
     selected <= fetched;
   always @(posedge clk)
     ended <= selected;
   always @(posedge clk)
-    if (fetched_valid) digit <= _06_;
+    fetched <= step;
+  always @(posedge clk)
+    if (fetched_valid)
+      if (!fetched_valid) digit <= 8'h00;
+      else digit <= _06_;
+  always @(posedge clk)
+    if (rst) fetched_valid <= 1'h0;
+    else fetched_valid <= valid;
   always @(posedge clk)
     if (rst) added_valid <= 1'h0;
     else added_valid <= selected_valid;
   always @(posedge clk)
     if (rst) selected_valid <= 1'h0;
     else selected_valid <= fetched_valid;
-  always @(posedge clk)
-    if (rst) fetched_valid <= 1'h0;
-    else fetched_valid <= valid;
   pe pe_0 (
     .clk(clk),
     .digit(digit),
     .first(ended[3]),
     .last(ended[4]),
     .mask(fetched[6:5]),
-    .planes(weights[15:0]),
     .rst(rst),
     .sum(pe_0__sum),
     .term_load(term_load),
-    .valid(added_valid)
+    .valid(added_valid),
+    .weights(weights[15:0])
   );
   pe pe_1 (
     .clk(clk),
@@ -481,11 +483,11 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .first(ended[3]),
     .last(ended[4]),
     .mask(fetched[6:5]),
-    .planes(weights[31:16]),
     .rst(rst),
     .sum(pe_1__sum),
     .term_load(term_load),
-    .valid(added_valid)
+    .valid(added_valid),
+    .weights(weights[31:16])
   );
   pe pe_2 (
     .clk(clk),
@@ -493,11 +495,11 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .first(ended[3]),
     .last(ended[4]),
     .mask(fetched[6:5]),
-    .planes(weights[47:32]),
     .rst(rst),
     .sum(pe_2__sum),
     .term_load(term_load),
-    .valid(added_valid)
+    .valid(added_valid),
+    .weights(weights[47:32])
   );
   pe pe_3 (
     .clk(clk),
@@ -505,11 +507,11 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .first(ended[3]),
     .last(ended[4]),
     .mask(fetched[6:5]),
-    .planes(weights[63:48]),
     .rst(rst),
     .sum(pe_3__sum),
     .term_load(term_load),
-    .valid(added_valid)
+    .valid(added_valid),
+    .weights(weights[63:48])
   );
   pe pe_all_lanes (
     .clk(clk),
@@ -517,11 +519,11 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .first(ended[3]),
     .last(ended[4]),
     .mask(fetched[6:5]),
-    .planes(16'hffff),
     .rst(rst),
     .sum(x_sum),
     .term_load(term_load),
-    .valid(added_valid)
+    .valid(added_valid),
+    .weights(16'hffff)
   );
   assign sums = { pe_3__sum, pe_2__sum, pe_1__sum, pe_0__sum };
 endmodule
