@@ -219,6 +219,26 @@ def test_error_feedback_is_gptq(text: str, block: int, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("text", SPECS)
+@pytest.mark.parametrize("block", [4, 64])
+def test_a_sweep_takes_the_best_code_for_all_others_in_turn(
+    text: str, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.compensation.sweeps.BLOCK", block)
+    weight, hessian = weights(3, 15), damped(hessian_of(15, 9, seed=7))
+    spec, layer = fitted(text, weight)
+    parts = [part_of(path, spec.fixed) for path in layer.paths]
+    values, wide = scattered(parts, 15).astype(np.float64), hessian.double().numpy()
+    for path, part in zip(layer.paths, parts, strict=True):
+        for index, j in enumerate(part.inputs.tolist()):
+            for n, row in enumerate(values):
+                wanted = row[j] - (row - weight[n]) @ wide[:, j] / wide[j, j]
+                tried = levels(path, spec.fixed, n, index)
+                row[j] = tried[np.abs(tried - wanted).argmin()]
+    Descent(torch.from_numpy(weight), hessian, parts).sweep_codes()
+    assert np.allclose(scattered(parts, 15), values, atol=1e-5)
+
+
+@pytest.mark.parametrize("text", SPECS)
 def test_no_sweep_raises_the_error(text: str) -> None:
     weight, hessian = weights(6, 70, seed=3), hessian_of(70, 40, seed=3)  # two blocks of columns
     spec, layer = fitted(text, weight)

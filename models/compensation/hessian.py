@@ -42,3 +42,23 @@ def inverse_factor(hessian: Tensor) -> Tensor:
     """
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian.double()))
     return torch.linalg.cholesky(inverse, upper=True).float()
+
+
+def salience(weight: Tensor, hessian: Tensor) -> Tensor:
+    """How much the error of the output grows if a weight is left out and others make up for it.
+
+    That is ``w^2 / [H^-1]_jj`` (Hassibi and Stork, "Second order derivatives for network pruning:
+    Optimal Brain Surgeon", 1992), for the damped Hessian.
+
+    Parameters
+    ----------
+    weight : float, (out, in)
+    hessian : float32, (in, in)
+        As for :func:`damped`.
+
+    Returns
+    -------
+    as ``weight``
+    """
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped(hessian).double()))
+    return weight.square() / inverse.diagonal().to(weight)
