@@ -1,4 +1,4 @@
-"""Command line of the numbers: formats, quantize, show, eval, study, bench."""
+"""Command line of the numbers: formats, quantize, import, export, show, eval, study, bench."""
 
 import json
 from argparse import Namespace
@@ -39,6 +39,17 @@ def main() -> None:
     sub.add_argument("--rotate", type=int, default=0, metavar="BLOCK",
                      help="rotate inputs by Hadamard matrices of this size")  # fmt: skip
     sub.add_argument("--head", action="store_true", help="the layer of the logits, too")
+    sub = commands.add("import", "Import a model that is quantized already.", import_model)
+    sub.add_argument("source", help="a GGUF file, a BitNet or GPTQ folder or Hub name, smollm2")
+    sub.add_argument("-o", dest="file", type=Path, required=True, help="file to write")
+    sub.add_argument("--act-bits", type=int, default=8, help="activation bits (default: 8)")
+    sub.add_argument("--layers", default="*", help="shell pattern of layer names (default: all)")
+    sub.add_argument("--wide", action="store_true", help="coefficients too wide for circuits")
+    sub = commands.add("export", "Write ternary layers to GGUF, where nothing is lost.", export)
+    sub.add_argument("file", type=Path)
+    sub.add_argument("--to", required=True, help="gguf-tq1_0 or gguf-tq2_0")
+    sub.add_argument("-o", dest="path", type=Path, required=True, help="file to write")
+    sub.add_argument("--base", type=Path, help="GGUF model whose layers are replaced")
     sub = commands.add("show", "Show what a file of layers holds.", show)
     sub.add_argument("file", type=Path)
     sub.add_argument("--json", action="store_true", help="print JSON")
@@ -106,6 +117,28 @@ def quantize(arguments: Namespace) -> None:
     info |= {"rotate": str(arguments.rotate)} if arguments.rotate else {}
     quantize_model(llm, chosen, spec, activation, arguments.file, info, windows, how)
     show(Namespace(file=arguments.file, json=False))
+
+
+def import_model(arguments: Namespace) -> None:
+    """Import a quantized model into a file and say what became of it."""
+    activation = Activation(bits=arguments.act_bits, signed=arguments.act_bits > 1)
+    from models.interchange.read import import_layers
+
+    summary = import_layers(
+        arguments.source, activation, arguments.file, arguments.layers, arguments.wide
+    )
+    show(Namespace(file=arguments.file, json=False))
+    print(summary.report())
+
+
+def export(arguments: Namespace) -> None:
+    """Export a file's layers and say how large they became."""
+    from models.interchange.write import export_layers
+
+    with open_layers(arguments.file) as file:
+        export_layers(file, arguments.to, arguments.path, arguments.base)
+        count = len(file.names)
+    print(f"{arguments.path}: {count} layers, {arguments.path.stat().st_size} bytes")
 
 
 def show(arguments: Namespace) -> None:

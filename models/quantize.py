@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from models.bitplane import BitplaneLayer
 from models.calibration.migration import Migration
-from models.calibration.stream import Wanted, calibrate, wanted_of
+from models.calibration.stream import calibrate
+from models.calibration.wanted import Wanted, wanted_of
 from models.cli import nearest
 from models.codes import Activation
 from models.equivalence import Equivalence
@@ -142,7 +143,9 @@ def _all_layers(llm: LLM, work: _Work, windows: Tensor | None) -> Iterator[Bitpl
         def quantized(wanted: Wanted) -> BitplaneLayer | None:
             return work.quantized(wanted) if wanted.name in work.chosen else None
 
-        for layer in calibrate(llm, windows, how, work.activation, quantized, work.finished):
+        last = llm.model.get_output_embeddings()
+        head = next((name for name, linear in left.items() if linear is last), "")
+        for layer in calibrate(llm, windows, how, work.activation, quantized, work.finished, head):
             del left[layer.name]
             yield layer
     for name, linear in left.items():

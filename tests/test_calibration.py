@@ -12,10 +12,13 @@ from torch import Tensor
 from models import llm
 from models.bitplane import BitplaneLayer
 from models.calibration.blocks import blocks_of, embedded
+from models.calibration.coded import CodedLinear
+from models.calibration.head import head_inputs
 from models.calibration.migration import Inputs, Method, Migration, equivalence
-from models.calibration.stream import CodedLinear, Wanted, calibrate
+from models.calibration.stream import calibrate
 from models.calibration.text import calibration_windows
 from models.calibration.trace import groups_of, norm_scale, trace
+from models.calibration.wanted import Wanted
 from models.codes import Activation
 from models.encode import quantize as encode
 from models.equivalence import Equivalence, rotated
@@ -36,6 +39,10 @@ def made(text: str, wanted: Wanted) -> BitplaneLayer:
     layer = parse(text).quantize(wanted.target, wanted.name, CODES)
     bias = None if wanted.bias is None else wanted.bias.numpy()
     return replace(layer, bias=bias, equivalence=wanted.equivalence)
+
+
+def nothing(_: str) -> None:
+    """Know no layer."""
 
 
 def windows(count: int = 6, seed: int = 3) -> Tensor:
@@ -86,6 +93,33 @@ def test_blocks_run_as_the_model_does(family: str) -> None:
     torch.testing.assert_close(first, states[1])
 
 
+@pytest.mark.parametrize("family", ["llama", "qwen2", "gpt_neox", "opt"])
+def test_inputs_of_the_head(family: str) -> None:
+    model, window = tiny_llm(family), windows()[:1]
+    blocks, hidden = blocks_of(model.model, window)
+    head, seen = list(llm.linear_layers(model, head=True).values())[-1], []
+    hook = head.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    with torch.no_grad():
+        logits = model.model(input_ids=window).logits
+    hook.remove()
+    for block in blocks:
+        hidden = block.run(hidden)
+    got = head_inputs(model.model, head, blocks, window, hidden)
+    torch.testing.assert_close(got, seen[0][0])
+    with torch.no_grad():
+        assert torch.equal(model.model(input_ids=window).logits, logits), "blocks are back"
+
+
+def test_head_is_calibrated(tmp_path: Path) -> None:
+    model, file = tiny_llm(), tmp_path / "layers.safetensors"
+    chosen = choose(model, head=True)
+    spec = parse("int:bits=8,group=8")
+    quantize_model(model, chosen, spec, CODES, file, {}, windows=windows())
+    with open_layers(file) as opened:
+        assert list(opened.names) == list(chosen)
+        assert opened.names[-1] == "lm_head"
+
+
 def test_sum_before_an_additive_layer() -> None:
     model = tiny_llm()
     blocks, hidden = blocks_of(model.model, windows()[:1])
@@ -110,7 +144,7 @@ def test_target_makes_up_for_what_is_lacking(family: str) -> None:
         seen.append(wanted)
         return made("signs:k=2,scale=row", wanted)
 
-    layers = calibrate(model, tokens, NONE, CODES, rough, lambda _: None, torch.float32)
+    layers = calibrate(model, tokens, NONE, CODES, rough, lambda _: None, dtype=torch.float32)
     found = {layer.name: layer for layer in layers}
     assert [one.name for one in seen] == list(found)
     assert sorted(found) == sorted(llm.linear_layers(model))
@@ -141,7 +175,9 @@ def test_fine_layers_change_nothing(family: str) -> None:
         return made("int:bits=8,group=8", wanted)
 
     layers = llm.linear_layers(model)
-    found = list(calibrate(model, windows(), NONE, CODES, fine, lambda _: None, torch.float32))
+    found = list(
+        calibrate(model, windows(), NONE, CODES, fine, lambda _: None, dtype=torch.float32)
+    )
     assert sorted(layer.name for layer in found) == sorted(layers)
 
 
@@ -172,13 +208,15 @@ def test_known_layers_are_not_asked_for() -> None:
         asked.append(wanted.name)
         return made("int:bits=8,group=8", wanted)
 
-    layers = calibrate(model, windows(), NONE, CODES, quantized, lambda _: None, torch.float32)
+    layers = calibrate(
+        model, windows(), NONE, CODES, quantized, lambda _: None, dtype=torch.float32
+    )
     every = {layer.name: layer for layer in layers}
     left = [name for name in every if name.endswith("0.mlp.up_proj") or ".1." in name]
     first = list(asked)
     asked.clear()
     kept = {name: layer for name, layer in every.items() if name not in left}
-    again = calibrate(model, windows(), NONE, CODES, quantized, kept.get, torch.float32)
+    again = calibrate(model, windows(), NONE, CODES, quantized, kept.get, dtype=torch.float32)
     assert [layer.name for layer in again] == list(every)
     assert asked == [name for name in first if name in left]
 
@@ -226,7 +264,7 @@ def test_changes_of_inputs_are_exact(family: str, method: Method, rotation: int)
     how = Migration(method, rotation)
     layers = calibrate(
         model, text, how, CODES, lambda wanted: made("int:bits=8,group=1", wanted),
-        lambda _: None, torch.float32,
+        lambda _: None, dtype=torch.float32,
     )  # fmt: skip
     found = list(layers)
     with torch.no_grad():

@@ -223,7 +223,7 @@ def test_pbllm_keeps_the_largest_and_binarizes_the_others(share: int) -> None:
 def test_pbllm_keeps_the_first_of_equal_weights() -> None:
     layer = layer_of("pbllm:share=50", np.full((2, 3), -0.5, np.float32))
     assert planes_of(layer)[0].tolist() == [[1, 1, 1], [0, 0, 0]]
-    assert np.abs(dense(layer) + 0.5).max() < 1e-3  # 127 steps of 8 bits
+    assert np.abs(dense(layer) + 0.5).max() < 1e-4
 
 
 # --- jsq ---

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.bitplane import BitplaneLayer, Path
@@ -13,16 +11,15 @@ from models.checks import require
 from models.codes import Activation
 from models.formats.bands import centered_signs, choose_columns, large_ones
 from models.formats.blocks import Blocks, bands_path, signs_path
-from models.formats.spec import StageFormat, require_coef_bits
-from models.lower import real_matrix
-from models.threads import one_thread
+from models.formats.salient import SalientFormat
+from models.formats.spec import require_coef_bits
 
 STEPS = 15
 """Rounds of refinement, as published."""
 
 
 @dataclass(frozen=True)
-class Arb(StageFormat):
+class Arb(SalientFormat):
     """Bands of signs, refined in turn (ARB-LLM).
 
     Columns and bands are those of ``billm``; then means, scales and signs are improved in turn,
@@ -47,13 +44,11 @@ class Arb(StageFormat):
         require(fits, "salient", f"be from 0 to {self.block - 1}", self.salient)
         require_coef_bits(self.coef_bits)
 
-    @one_thread()
-    def fit(
-        self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
+    def fit_salient(
+        self, matrix: Tensor, name: str, activation: Activation, salience: Tensor
     ) -> BitplaneLayer:
         """Choose salient columns and bands, then refine."""
-        matrix = real_matrix(weight).double()
-        plain, salient = choose_columns(matrix, self.block, self.salient)
+        plain, salient = choose_columns(matrix.double(), salience, self.block, self.salient)
         large = large_ones(plain)
         if self.scales == "both":
             paths = [_both_scales(plain, large, activation, self.coef_bits)]

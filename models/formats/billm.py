@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.bitplane import BitplaneLayer
@@ -12,19 +10,19 @@ from models.checks import require
 from models.codes import Activation
 from models.formats.bands import centered_signs, choose_columns, large_ones
 from models.formats.blocks import bands_path, signs_path
-from models.formats.spec import StageFormat, require_coef_bits
-from models.lower import real_matrix
-from models.threads import one_thread
+from models.formats.salient import SalientFormat
+from models.formats.spec import require_coef_bits
 
 
 @dataclass(frozen=True)
-class BiLlm(StageFormat):
+class BiLlm(SalientFormat):
     """Signs in two bands of magnitude, twice for salient columns (BiLLM).
 
     In each block of columns, the salient ones are signs and signs of what these leave; all other
     weights are signs, those above a magnitude, common to all rows, having their own means and
-    scales (arXiv 2402.04291). Means and scales are per row, block and band. The authors weigh by
-    the Hessian and feed errors back; here magnitudes decide. They choose the number of salient
+    scales (arXiv 2402.04291). Means and scales are per row, block and band. Salient are columns
+    with the largest sum of squares, or with calibration of ``w^2 / [H^-1]_jj``, as there; bands,
+    which the authors then cut by that, too, are by magnitude. They choose the number of salient
     columns block by block; here it is one for the layer (``salient=0``: 1 to 32, searched), so
     that groups are of one size. Salient and other columns are two paths, each gathering its own.
 
@@ -45,13 +43,11 @@ class BiLlm(StageFormat):
         require(fits, "salient", f"be from 0 to {self.block - 1}", self.salient)
         require_coef_bits(self.coef_bits)
 
-    @one_thread()
-    def fit(
-        self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
+    def fit_salient(
+        self, matrix: Tensor, name: str, activation: Activation, salience: Tensor
     ) -> BitplaneLayer:
         """Choose salient columns and bands, then take means, scales and signs."""
-        matrix = real_matrix(weight).double()
-        plain, salient = choose_columns(matrix, self.block, self.salient)
+        plain, salient = choose_columns(matrix.double(), salience, self.block, self.salient)
         large = large_ones(plain)
         fits = [centered_signs(plain.values, part & plain.known) for part in (~large, large)]
         mean, scale = (torch.stack(parts) for parts in zip(*fits, strict=True))

@@ -34,7 +34,7 @@ TERNARY: Mix = ((1, -1, 0), (0, 0, 1))
 
 @dataclass(frozen=True)
 class Sdq(Format):
-    """Sigma-delta streams of oversampled weights.
+    """Sigma-delta streams of weights.
 
     Each block of a row is rotated, resampled to ``osr * block`` samples, freed of its mean,
     scaled, and modulated to -1, 0, 1 (or -1, 1) by a first-order loop that starts anew in every
