@@ -14,6 +14,8 @@ from sim.counts import count_ones
 from sim.drive import drive
 from sim.jobs import STREAMS, Job, feeds_of, read_results
 from sim.library import build_library
+from sim.memory import Behind, Memory
+from sim.transfers import transfers
 from sim.verilated import Verilated
 
 
@@ -27,10 +29,13 @@ class Outcome:
         One array a job.
     cycles : int
         From the cycle of the first activation word to that of the last output word, both counted.
+    total_cycles : int
+        The same, from the first cycle after the reset: the first word's way from memory included.
     """
 
     results: list[NDArray[np.int64]]
     cycles: int
+    total_cycles: int
 
 
 class Engine:
@@ -74,6 +79,7 @@ class Engine:
         idle: float = 0.0,
         stall: float = 0.0,
         seed: int = 0,
+        memory: Memory | None = None,
         progress: Callable[[int], object] = lambda words: None,
     ) -> Outcome:
         """Run jobs one after the other, without a pause between them.
@@ -82,6 +88,8 @@ class Engine:
         ----------
         idle, stall : float
             Probability that an input pauses before a word, and that the output refuses one.
+        memory : Memory or None
+            Where the words of the jobs come from; None gives each when the circuit is ready.
         progress : callable
             Told the number of output words from time to time.
 
@@ -94,12 +102,14 @@ class Engine:
         """
         feeds = {f"i_{name}": feed for name, feed in feeds_of(jobs, self.config).items()}
         wanted = sum(job.output_words(self.config) for job in jobs)
+        behind = Behind(memory, transfers(jobs, self.config)) if memory else None
         self._reset()
         done = drive(
-            self._dut, feeds, "o", wanted, idle=idle, stall=stall, seed=seed, progress=progress
-        )
+            self._dut, feeds, "o", wanted,
+            idle=idle, stall=stall, seed=seed, memory=behind, progress=progress,
+        )  # fmt: skip
         results = read_results(done.words, jobs, self.config)
-        return Outcome(results, done.cycles - done.first["i_activations"])
+        return Outcome(results, done.cycles - done.first["i_activations"], done.cycles)
 
     def _reset(self) -> None:
         for name in STREAMS:

@@ -56,16 +56,16 @@ def test_equals_the_reference(llama: Path, text: str) -> None:
         replace_layers(llm.model, (file.layer(name) for name in file.names), ReferenceLinear)
         ids = tokens_of(llm, PROMPT)
         steps = list(decode(llm.model, ids, TOKENS))
-        stages = [
-            stage for name in file.names for path in file.layer(name).paths for stage in path.stages
+        rows = [
+            sum(stage.out for path in file.layer(name).paths for stage in path.stages)
+            for name in file.names
         ]
     assert done.tokens == [step.token for step in steps]
     assert (done.logits == torch.stack([step.logits for step in steps])).all()
     assert "".join(shown) == done.text
-    rows = sum(stage.out for stage in stages)
-    head = stages[-1].out
+    *inner, head = rows
     others = len(done.tokens) - 1
-    assert done.integers == (rows - head) * (done.prompt_tokens + others) + head * (1 + others)
+    assert done.integers == sum(inner) * (done.prompt_tokens + others) + head * (1 + others)
     assert done.unequal == 0
     assert done.resumed == 0
 
