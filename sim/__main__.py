@@ -1,4 +1,4 @@
-"""Command line of the circuit at work: bench, layer, generate, system, demo."""
+"""Command line of the circuit at work: bench, layer, generate, system, speed, soak, demo."""
 
 import json
 import sys
@@ -65,6 +65,17 @@ def main() -> None:
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub.add_argument("--k", type=int, metavar="N", help="weight planes (default: the file's)")
     add_config_flags(sub, skip=("k",))
+
+    sub = commands.add("speed", "Time the simulation of a layer on the circuit.", speed)
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    add_config_flags(sub)
+
+    sub = commands.add("soak", "Random layers on random circuits, as many as asked for.", soak)
+    sub.add_argument("--layers", type=int, default=1000, help="(default: 1000)")
+    sub.add_argument("--circuits", type=int, default=20, help="in turn (default: 20)")
+    sub.add_argument("--seed", type=int, default=1, help="of everything random (default: 1)")
+    sub.add_argument("--state", type=Path, default=BUILD / "soak.json",
+                     help="from which a stopped soak goes on (default: %(default)s)")  # fmt: skip
 
     sub = commands.add("demo", "Quantize a model and verify a layer of each kind on RTL.", demo)
     sub.add_argument("--model", default="smollm2", help="as for models quantize (default: smollm2)")
@@ -227,6 +238,33 @@ def system(arguments: Namespace) -> None:
     print(table(duties, clock))
     print(f"{speed:.1f} tokens/s at {arguments.clock:g} MHz, "
           f"{memory.sustained * clock / 1e9:.2f} GB/s")  # fmt: skip
+
+
+def speed(arguments: Namespace) -> None:
+    """Print cycles and operations a second."""
+    from sim.speed import measure, report
+
+    done = measure(config_from(arguments))
+    print(json.dumps(vars(done), indent=2) if arguments.json else report(done))
+
+
+def soak(arguments: Namespace) -> None:
+    """Print how many integers were compared, and fail if any differ."""
+    require(arguments.layers >= 1, "layers", "be 1 or more", arguments.layers)
+    most = arguments.layers
+    require(1 <= arguments.circuits <= most, "circuits", f"be 1 to {most}", arguments.circuits)
+    from sim.soak import Soak, resumed
+    from sim.soak import soak as run_soak
+
+    arguments.state.parent.mkdir(parents=True, exist_ok=True)
+    start = Soak(arguments.seed, arguments.layers, arguments.circuits)
+    there = resumed(start, arguments.state).done
+    with tqdm(desc="soak", unit="layer", total=start.layers, initial=there, leave=False) as bar:
+        done = run_soak(start, arguments.state, bar.update)
+    ran = f"{done.done} layers on {done.circuits} circuits, {done.resets} after a reset"
+    print(f"{ran}: {done.integers - done.unequal} of {done.integers} integers equal")
+    if done.unequal:
+        sys.exit(1)
 
 
 def demo(arguments: Namespace) -> None:

@@ -12,7 +12,7 @@ from hwgen.config import HardwareConfig
 from hwgen.emit import verilog
 from sim.counts import count_ones
 from sim.drive import drive
-from sim.jobs import STREAMS, Job, feeds_of, read_results
+from sim.jobs import STREAMS, Job, feeds_of, read_results, to_integers
 from sim.library import build_library
 from sim.memory import Behind, Memory
 from sim.transfers import transfers
@@ -110,6 +110,20 @@ class Engine:
         )  # fmt: skip
         results = read_results(done.words, jobs, self.config)
         return Outcome(results, done.cycles - done.first["i_activations"], done.cycles)
+
+    def spin(self, jobs: list[Job], cycles: int) -> None:
+        """Clock the circuit from a reset, each input stuck at the first word of the jobs.
+
+        With vectors of one word, the array works without end.
+        """
+        self._reset()
+        for name, feed in feeds_of(jobs, self.config).items():
+            words = [word for words, _ in feed for word in to_integers(words[:1])]
+            if words:
+                self._dut[f"i_{name}__payload"] = words[0]
+                self._dut[f"i_{name}__valid"] = 1
+        self._dut["o__ready"] = 1
+        self._dut.clock(cycles)
 
     def _reset(self) -> None:
         for name in STREAMS:
