@@ -13,8 +13,8 @@ struct Segment {
 };
 
 // An input stream; a word has `bytes` bytes, in memory and in the port. The first and the latest
-// of the `moved` words passed in the cycles `first` and `last`. With a memory, so many words were
-// `requested` from it and have `arrived`; without one, all have.
+// of the `moved` words passed in the cycles `first` and `last`. With a memory, there is `room` for
+// words, so many were `requested` and have `arrived`; without one, all have.
 struct Source {
     CData* valid;
     const CData* ready;
@@ -23,7 +23,7 @@ struct Source {
     const Segment* segments;
     uint64_t segments_left, time, word;
     uint64_t moved, first, last;
-    uint64_t offered, requested, arrived;
+    uint64_t offered, room, requested, arrived;
 };
 
 // The output stream; its words are stored from `words` on.

@@ -31,7 +31,7 @@ class _Source(Structure):
         ("segments", POINTER(_Segment)), ("segments_left", c_uint64),
         ("time", c_uint64), ("word", c_uint64),
         ("moved", c_uint64), ("first", c_uint64), ("last", c_uint64), ("offered", c_uint64),
-        ("requested", c_uint64), ("arrived", c_uint64),
+        ("room", c_uint64), ("requested", c_uint64), ("arrived", c_uint64),
     )  # fmt: skip
 
 
@@ -114,10 +114,15 @@ def drive(
             *_stream(dut, name),
             segments=(_Segment * len(segments))(*segments),
             segments_left=len(segments),
-            arrived=0 if memory and number in memory.sources else _ALL,
+            arrived=_ALL,
         )
-        for number, (name, segments) in enumerate(zip(feeds, keep, strict=True))
+        for name, segments in zip(feeds, keep, strict=True)
     ])
+    if memory:
+        for number in memory.sources:
+            sources[number].arrived = 0
+            tile = int(memory.tile_words[number])
+            sources[number].room = memory.spec.room(sources[number].bytes, tile)
     ports = _stream(dut, output)
     words = np.zeros((wanted, ports[-1]), np.uint8)
     state = _Drive(

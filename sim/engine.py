@@ -15,7 +15,7 @@ from sim.drive import drive
 from sim.jobs import STREAMS, Job, feeds_of, read_results, to_integers
 from sim.library import build_library
 from sim.memory import Behind, Memory
-from sim.transfers import transfers
+from sim.transfers import tile_words, transfers
 from sim.verilated import Verilated
 
 
@@ -102,7 +102,10 @@ class Engine:
         """
         feeds = {f"i_{name}": feed for name, feed in feeds_of(jobs, self.config).items()}
         wanted = sum(job.output_words(self.config) for job in jobs)
-        behind = Behind(memory, transfers(jobs, self.config)) if memory else None
+        behind = None
+        if memory:
+            order, tile = transfers(jobs, self.config), tile_words(jobs, self.config)
+            behind = Behind(memory, order, tile)
         self._reset()
         done = drive(
             self._dut, feeds, "o", wanted,

@@ -27,8 +27,8 @@ class Memory:
         Cycles from the end of a word's transfer until the circuit can have it: the way through
         the memory's controller and the array's access time.
     ahead : int
-        Words of each stream that wait outside the circuit; with 2, one is used while the next
-        one comes.
+        Words of each stream that can wait outside the circuit, besides those on their way; with
+        2, one is used while the next one comes.
     row_bytes, row_cycles : int
         So often a row of the memory is opened, and what that costs.
     refresh_every, refresh_cycles : int
@@ -56,13 +56,31 @@ class Memory:
     @property
     def sustained(self) -> float:
         """Bytes a cycle in the long run: rows opened and refreshes counted."""
-        opening = self.row_cycles / self.row_bytes if self.row_bytes else 0.0
         share = 1 - self.refresh_cycles / self.refresh_every if self.refresh_every else 1.0
-        return share / (1 / self.rate + opening)
+        return share / self._cycles_per_byte
 
-    def cycles(self, transferred: int) -> float:
-        """Cycles that so many bytes take in the long run."""
-        return transferred / self.sustained
+    @property
+    def _cycles_per_byte(self) -> float:
+        """Without refreshes."""
+        return 1 / self.rate + (self.row_cycles / self.row_bytes if self.row_bytes else 0.0)
+
+    def room(self, word: int, tile: int) -> int:
+        """Words of a stream that can be on their way or waiting.
+
+        Parameters
+        ----------
+        word : int
+            Bytes of one.
+        tile : int
+            Words of a row tile that is read while the one before it is worked on.
+        """
+        return max(self.ahead, tile) + ceil(self.latency * self.rate / word)
+
+    def cycles(self, transferred: int) -> int:
+        """Cycles of a transfer of so many bytes that begins with a refresh, as a run does."""
+        busy = transferred * self._cycles_per_byte
+        refreshes = busy / (self.refresh_every - self.refresh_cycles) if self.refresh_every else 0
+        return ceil(busy) + ceil(refreshes) * self.refresh_cycles
 
 
 @dataclass(frozen=True)
@@ -106,7 +124,7 @@ class MemoryState(Structure):
     _fields_ = (
         ("order", c_void_p), ("arrives", c_void_p),
         ("words", c_uint64), ("requested", c_uint64), ("landed", c_uint64),
-        ("latency", c_uint64), ("ahead", c_uint64),
+        ("latency", c_uint64),
         ("rate", c_uint64), ("credit", c_uint64),
         ("row_bytes", c_uint64), ("row_cycles", c_uint64),
         ("row_used", c_uint64), ("opening", c_uint64),
@@ -121,16 +139,24 @@ class Behind:
     ----------
     order : uint8, (words,)
         The source of each word, in the order in which they are transferred.
+    tile_words : integers, (sources,)
+        See :meth:`Memory.room`.
 
     Attributes
     ----------
+    spec : Memory
+    tile_words : integers, (sources,)
     sources : set of int
         Those in the order.
     state : MemoryState
         It is used up by a run.
     """
 
-    def __init__(self, memory: Memory, order: NDArray[np.uint8]) -> None:
+    def __init__(
+        self, memory: Memory, order: NDArray[np.uint8], tile_words: NDArray[np.int64]
+    ) -> None:
+        self.spec = memory
+        self.tile_words = tile_words
         self.sources = set(np.unique(order & ~np.uint8(REPLAYED)).tolist())
         self._order = np.ascontiguousarray(order)
         self._arrives = np.zeros(len(order), np.uint64)
@@ -139,7 +165,6 @@ class Behind:
             arrives=self._arrives.ctypes.data,
             words=len(order),
             latency=memory.latency,
-            ahead=memory.ahead,
             rate=round(memory.rate * 2**32),
             row_bytes=memory.row_bytes,
             row_cycles=memory.row_cycles,

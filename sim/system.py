@@ -9,7 +9,6 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +69,7 @@ def duty(name: str, jobs: list[Job], config: HardwareConfig, memory: Memory) -> 
     """Predict the cycles of jobs that follow each other."""
     order, sizes = transfers(jobs, config), word_sizes(config)
     transferred = bytes_of(order, sizes)
-    transfer = ceil(memory.cycles(transferred))
+    transfer = memory.cycles(transferred)
     steps = sum(job.steps(config) for job in jobs)
     beginning = sizes["weights"] + sizes["activations"]
     last_word = jobs[-1].tiling(config).terms * config.digits
@@ -78,7 +77,7 @@ def duty(name: str, jobs: list[Job], config: HardwareConfig, memory: Memory) -> 
         name=name,
         compute=steps + config.latency,
         memory=memory.latency + transfer + last_word + config.latency,
-        first=memory.latency + ceil(beginning / memory.rate),
+        first=memory.latency + memory.cycles(beginning),
         transfer=transfer,
         transferred=transferred,
     )

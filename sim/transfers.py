@@ -26,6 +26,19 @@ def transfers(jobs: list[Job], config: HardwareConfig) -> NDArray[np.uint8]:
     return np.concatenate([_job(job, config) for job in jobs])
 
 
+def tile_words(jobs: list[Job], config: HardwareConfig) -> NDArray[np.int64]:
+    """Return the words of each stream that a buffer holds of a row tile, for all its tokens.
+
+    None where each vector is a run through all tiles, whose words are used once.
+    """
+    most = np.zeros(len(STREAMS), np.int64)
+    for job in jobs:
+        if job.tiling(config).row_tiles == 1 and len(job.codes) > 1:
+            counts = np.bincount(_job(job, config) & ~np.uint8(REPLAYED), minlength=len(STREAMS))
+            most = np.maximum(most, counts)
+    return most
+
+
 def _job(job: Job, config: HardwareConfig) -> NDArray[np.uint8]:
     tiling, tokens = job.tiling(config), len(job.codes)
     laid = job.image(config)
