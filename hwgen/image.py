@@ -1,6 +1,6 @@
 """Memory image: the words of every stream of the circuit, in the order in which it reads them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,16 @@ def image(stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> Image:
         ],
         _scale_words(stage, config),
     )
+
+
+def row_tiles(whole: Image, stage: Stage, config: HardwareConfig) -> list[Image]:
+    """Cut the image of a stage into those of its row tiles, each a layer of its own."""
+    count = whole.tiling.row_tiles
+    tiling = replace(whole.tiling, row_tiles=1)
+    layers = _layer_words(stage, tiling, config)
+    streams = (whole.weights, whole.coefficients, whole.offsets, whole.scales)
+    cut = zip(*(np.split(words, count) for words in streams), strict=True)
+    return [Image(tiling, layers, *words) for words in cut]
 
 
 def activation_words(codes: NDArray[np.integer], stage: Stage, config: HardwareConfig) -> Words:

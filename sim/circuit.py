@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.bitplane import BitplaneLayer
-from models.codes import Requantize
 from models.encode import Codes, transform
 from models.reference import Execution, ReadyStage, chain_codes
-from models.stage import Stage
 from sim.journal import Journal
-from sim.laid import Laid, lay_out
+from sim.laid import Laid, lay_out_chain
 from sim.pool import Pool
 
 
@@ -85,6 +83,11 @@ class Circuit:
 class CircuitExecution(Execution):
     """A layer whose stages run on the circuit, one after the other.
 
+    Attributes
+    ----------
+    paths : list of list of Laid
+        The stages of each path.
+
     Raises
     ------
     ValueError
@@ -94,22 +97,21 @@ class CircuitExecution(Execution):
     def __init__(self, layer: BitplaneLayer, circuit: Circuit) -> None:
         super().__init__(layer)
         self._circuit = circuit
-        self._paths = [
-            list(zip(path.stages, _lay_out(path.stages, circuit.pool), strict=True))
-            for path in layer.paths
-        ]
-        self._ready = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths] if (
-            circuit.check
-        ) else []  # fmt: skip
+        pool = circuit.pool
+        self.paths = [lay_out_chain(path.stages, pool.config, pool.size) for path in layer.paths]
+        self._ready: list[list[ReadyStage]] = []
+        if circuit.check:
+            self._ready = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
 
     def accumulate(self, path: int, codes: Codes) -> Tensor:
         """Run a path on codes; int64, (tokens, out)."""
         values = codes.values
         result = torch.zeros(0, dtype=torch.int64)
-        for number, (stage, laid) in enumerate(self._paths[path]):
+        for number, laid in enumerate(self.paths[path]):
             if number:
                 values = result[:, None].to(torch.int8 if laid.chain_bits <= 8 else torch.int32)
-                values = values if stage.transform is None else transform(values, stage.transform)
+                if laid.stage.transform is not None:
+                    values = transform(values, laid.stage.transform)
             result = torch.from_numpy(self._circuit.run(laid, values[:, 0].numpy()).copy())
             if self._circuit.check:
                 self._compare(self._ready[path][number], values, result)
@@ -121,14 +123,6 @@ class CircuitExecution(Execution):
             wanted = chain_codes(ready.stage, wanted)[:, 0].long()
         self._circuit.tally.integers += wanted.numel()
         self._circuit.tally.unequal += int((wanted != result).sum())
-
-
-def _lay_out(stages: tuple[Stage, ...], pool: Pool) -> list[Laid]:
-    specs: list[Requantize | None] = [None, *(stage.requantize for stage in stages[:-1])]
-    return [
-        lay_out(stage, pool.config, pool.size, 16 if spec is None else spec.bits)
-        for stage, spec in zip(stages, specs, strict=True)
-    ]
 
 
 class CircuitLinear(nn.Module):
@@ -143,7 +137,7 @@ class CircuitLinear(nn.Module):
     def __init__(self, layer: BitplaneLayer, circuit: Circuit) -> None:
         super().__init__()
         self.execution = CircuitExecution(layer, circuit)
-        self.stages = sum(len(path.stages) for path in layer.paths)
+        self.stages = sum(map(len, self.execution.paths))
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply; float32, (..., inputs) to (..., out)."""

@@ -13,7 +13,8 @@ struct Segment {
 };
 
 // An input stream; a word has `bytes` bytes, in memory and in the port. The first and the latest
-// of the `moved` words passed in the cycles `first` and `last`.
+// of the `moved` words passed in the cycles `first` and `last`. With a memory, there is `room` for
+// words, so many were `requested` and have `arrived`; without one, all have.
 struct Source {
     CData* valid;
     const CData* ready;
@@ -22,7 +23,7 @@ struct Source {
     const Segment* segments;
     uint64_t segments_left, time, word;
     uint64_t moved, first, last;
-    uint64_t offered;
+    uint64_t offered, room, requested, arrived;
 };
 
 // The output stream; its words are stored from `words` on.
@@ -35,9 +36,10 @@ struct Sink {
     uint64_t wanted, moved, last;
 };
 
-// `idle` and `stall` are probabilities times 2**32.
+// `idle` and `stall` are probabilities times 2**32; there may be no memory.
 struct Drive {
     CData* clk;
+    Memory* memory;
     Source* sources;
     uint64_t source_count;
     Sink sink;
@@ -58,7 +60,8 @@ static bool happens(Drive& drive, uint64_t probability) {
 // An offered word stays until it is taken.
 static void begin_cycle(Source& source, Drive& drive) {
     if (source.offered) return;
-    source.offered = source.segments_left && !happens(drive, drive.idle);
+    source.offered = source.segments_left && source.moved < source.arrived &&
+                     !happens(drive, drive.idle);
     *source.valid = source.offered;
     if (!source.offered) return;
     const uint8_t* const word = source.segments->words + source.word * source.bytes;
@@ -93,6 +96,7 @@ const char* dut_drive(Dut* dut, Drive* drive, uint64_t cycles) {
         Source* const end = drive->sources + drive->source_count;
         for (const uint64_t stop = drive->cycle + cycles;
              drive->cycle < stop && sink.moved < sink.wanted; ++drive->cycle) {
+            if (drive->memory) begin_cycle(*drive->memory, drive->sources, drive->cycle);
             for (Source* source = drive->sources; source < end; ++source)
                 begin_cycle(*source, *drive);
             *sink.ready = !happens(*drive, drive->stall);

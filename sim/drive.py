@@ -1,12 +1,13 @@
 """Ready/valid streams of a Verilated module, fed and read by compiled code: see ``drive.cpp``."""
 
 from collections.abc import Callable, Mapping, Sequence
-from ctypes import POINTER, Structure, byref, c_uint64, c_void_p
+from ctypes import POINTER, Structure, addressof, byref, c_uint64, c_void_p
 from dataclasses import dataclass
 
 import numpy as np
 
 from hwgen.image import Words
+from sim.memory import Behind
 from sim.verilated import Verilated
 
 Feed = Sequence[tuple[Words, int]]
@@ -14,6 +15,8 @@ Feed = Sequence[tuple[Words, int]]
 
 PATIENCE = 100_000
 """Cycles without a transfer after which the module counts as stuck."""
+
+_ALL = 2**64 - 1
 
 _CYCLES_PER_CALL = 1 << 15  # how many an interrupt waits for
 
@@ -28,6 +31,7 @@ class _Source(Structure):
         ("segments", POINTER(_Segment)), ("segments_left", c_uint64),
         ("time", c_uint64), ("word", c_uint64),
         ("moved", c_uint64), ("first", c_uint64), ("last", c_uint64), ("offered", c_uint64),
+        ("room", c_uint64), ("requested", c_uint64), ("arrived", c_uint64),
     )  # fmt: skip
 
 
@@ -40,8 +44,8 @@ class _Sink(Structure):
 
 class _Drive(Structure):
     _fields_ = (
-        ("clk", c_void_p), ("sources", POINTER(_Source)), ("source_count", c_uint64),
-        ("sink", _Sink),
+        ("clk", c_void_p), ("memory", c_void_p),
+        ("sources", POINTER(_Source)), ("source_count", c_uint64), ("sink", _Sink),
         ("cycle", c_uint64), ("idle", c_uint64), ("stall", c_uint64), ("random", c_uint64),
     )  # fmt: skip
 
@@ -73,6 +77,7 @@ def drive(
     idle: float = 0.0,
     stall: float = 0.0,
     seed: int = 0,
+    memory: Behind | None = None,
     progress: Callable[[int], object] = lambda words: None,
 ) -> Driven:
     """Feed streams until so many words have come out.
@@ -90,6 +95,8 @@ def drive(
     idle, stall : float
         Probability that an input pauses before a word, and that the output refuses one, in a
         cycle.
+    memory : Behind or None
+        Where the words of some streams come from, numbered as in ``feeds``; all others are there.
     progress : callable
         Told the number of output words from time to time.
 
@@ -107,13 +114,20 @@ def drive(
             *_stream(dut, name),
             segments=(_Segment * len(segments))(*segments),
             segments_left=len(segments),
+            arrived=_ALL,
         )
         for name, segments in zip(feeds, keep, strict=True)
     ])
+    if memory:
+        for number in memory.sources:
+            sources[number].arrived = 0
+            tile = int(memory.tile_words[number])
+            sources[number].room = memory.spec.room(sources[number].bytes, tile)
     ports = _stream(dut, output)
     words = np.zeros((wanted, ports[-1]), np.uint8)
     state = _Drive(
         clk=dut.address("clk"),
+        memory=addressof(memory.state) if memory else None,
         sources=sources,
         source_count=len(sources),
         sink=_Sink(*ports, words=words.ctypes.data, wanted=wanted),

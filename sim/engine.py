@@ -12,8 +12,10 @@ from hwgen.config import HardwareConfig
 from hwgen.emit import verilog
 from sim.counts import count_ones
 from sim.drive import drive
-from sim.jobs import STREAMS, Job, feeds_of, read_results
+from sim.jobs import STREAMS, Job, feeds_of, read_results, to_integers
 from sim.library import build_library
+from sim.memory import Behind, Memory
+from sim.transfers import tile_words, transfers
 from sim.verilated import Verilated
 
 
@@ -27,10 +29,13 @@ class Outcome:
         One array a job.
     cycles : int
         From the cycle of the first activation word to that of the last output word, both counted.
+    total_cycles : int
+        The same, from the first cycle after the reset: the first word's way from memory included.
     """
 
     results: list[NDArray[np.int64]]
     cycles: int
+    total_cycles: int
 
 
 class Engine:
@@ -74,6 +79,7 @@ class Engine:
         idle: float = 0.0,
         stall: float = 0.0,
         seed: int = 0,
+        memory: Memory | None = None,
         progress: Callable[[int], object] = lambda words: None,
     ) -> Outcome:
         """Run jobs one after the other, without a pause between them.
@@ -82,6 +88,8 @@ class Engine:
         ----------
         idle, stall : float
             Probability that an input pauses before a word, and that the output refuses one.
+        memory : Memory or None
+            Where the words of the jobs come from; None gives each when the circuit is ready.
         progress : callable
             Told the number of output words from time to time.
 
@@ -94,12 +102,31 @@ class Engine:
         """
         feeds = {f"i_{name}": feed for name, feed in feeds_of(jobs, self.config).items()}
         wanted = sum(job.output_words(self.config) for job in jobs)
+        behind = None
+        if memory:
+            order, tile = transfers(jobs, self.config), tile_words(jobs, self.config)
+            behind = Behind(memory, order, tile)
         self._reset()
         done = drive(
-            self._dut, feeds, "o", wanted, idle=idle, stall=stall, seed=seed, progress=progress
-        )
+            self._dut, feeds, "o", wanted,
+            idle=idle, stall=stall, seed=seed, memory=behind, progress=progress,
+        )  # fmt: skip
         results = read_results(done.words, jobs, self.config)
-        return Outcome(results, done.cycles - done.first["i_activations"])
+        return Outcome(results, done.cycles - done.first["i_activations"], done.cycles)
+
+    def spin(self, jobs: list[Job], cycles: int) -> None:
+        """Clock the circuit from a reset, each input stuck at the first word of the jobs.
+
+        With vectors of one word, the array works without end.
+        """
+        self._reset()
+        for name, feed in feeds_of(jobs, self.config).items():
+            words = [word for words, _ in feed for word in to_integers(words[:1])]
+            if words:
+                self._dut[f"i_{name}__payload"] = words[0]
+                self._dut[f"i_{name}__valid"] = 1
+        self._dut["o__ready"] = 1
+        self._dut.clock(cycles)
 
     def _reset(self) -> None:
         for name in STREAMS:

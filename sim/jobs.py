@@ -29,12 +29,15 @@ class Job:
         Bits of the codes of a chain's second stage.
     laid : Image or None
         The stage as the circuit reads it; laid out when it is needed if not given.
+    words : Words or None
+        The codes as the circuit reads them, likewise.
     """
 
     stage: Stage
     codes: NDArray[np.integer]
     chain_bits: int = 16
     laid: Image | None = None
+    words: Words | None = None
 
     def tiling(self, config: HardwareConfig) -> Tiling:
         """Lay the stage over a circuit."""
@@ -44,18 +47,27 @@ class Job:
         """Cycles in which the array works on the job."""
         return self.tiling(config).steps * len(self.codes)
 
-    def feeds(self, config: HardwareConfig) -> dict[str, tuple[Words, int]]:
-        """Words of each input stream, and how often they come: all but activations each token."""
+    def image(self, config: HardwareConfig) -> Image:
+        """Return the stage as the circuit reads it."""
+        return self.laid or image(self.stage, config, self.chain_bits)
+
+    def activations(self, config: HardwareConfig) -> Words:
+        """Return the codes as the circuit reads them."""
+        if self.words is not None:
+            return self.words
         low, high = config.code_range
         if self.codes.min() < low or self.codes.max() > high:
             raise ValueError(
                 f"activations must be from {low} to {high}, "
                 f"got {self.codes.min()} to {self.codes.max()}"
             )
-        laid = self.laid or image(self.stage, config, self.chain_bits)
-        tokens = len(self.codes)
+        return activation_words(self.codes, self.stage, config)
+
+    def feeds(self, config: HardwareConfig) -> dict[str, tuple[Words, int]]:
+        """Words of each input stream, and how often they come: all but activations each token."""
+        laid, tokens = self.image(config), len(self.codes)
         feeds = {name: (getattr(laid, name), tokens) for name in STREAMS if name != "activations"}
-        return feeds | {"activations": (activation_words(self.codes, self.stage, config), 1)}
+        return feeds | {"activations": (self.activations(config), 1)}
 
     def output_words(self, config: HardwareConfig) -> int:
         """Words of the output stream."""

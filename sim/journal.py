@@ -67,6 +67,10 @@ class Journal:
         self._file.write(_HEAD.pack(key, *numbers.shape, zlib.crc32(raw)) + raw)
         self._file.flush()
 
+    def close(self) -> None:
+        """Leave the file to a later run."""
+        self._file.close()
+
     def __enter__(self) -> Self:
         return self
 
@@ -76,6 +80,6 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self.close()
         if kind is None:
             self._path.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 import hwgen
 from hwgen.config import HardwareConfig
-from hwgen.image import Image, image
+from hwgen.image import Image, image, row_tiles
 from hwgen.tiling import Tiling
 from models.fetch import cache_folder
 from models.files import blaming, whole_file
@@ -49,9 +49,31 @@ class Laid:
     parts: tuple[tuple[Stage, Image], ...]
     key: bytes
 
-    def jobs(self, codes: NDArray[np.integer]) -> list[Job]:
-        """Return a job for each part; codes are (tokens, columns)."""
-        return [Job(stage, codes, self.chain_bits, laid) for stage, laid in self.parts]
+    def jobs(self, codes: NDArray[np.integer], config: HardwareConfig) -> list[list[Job]]:
+        """Return the jobs of each part, in the order of the rows.
+
+        One token makes one job of a part. Of several, each row tile makes one, so that a tile's
+        image serves all tokens before the next one comes.
+
+        Parameters
+        ----------
+        codes : integers, (tokens, columns)
+        """
+        job = Job(self.stage, codes, self.chain_bits)
+        job = replace(job, words=job.activations(config))
+        if len(codes) == 1:
+            return [[replace(job, stage=stage, laid=laid)] for stage, laid in self.parts]
+        return [
+            [
+                replace(job, stage=tile, laid=laid)
+                for tile, laid in zip(
+                    split(stage, config.pe, whole.tiling.row_tiles),
+                    row_tiles(whole, stage, config),
+                    strict=True,
+                )
+            ]
+            for stage, whole in self.parts
+        ]
 
 
 def lay_out(stage: Stage, config: HardwareConfig, engines: int, chain_bits: int = 16) -> Laid:
@@ -60,6 +82,15 @@ def lay_out(stage: Stage, config: HardwareConfig, engines: int, chain_bits: int 
     key = _digest(stage, config, chain_bits, _generator())
     parts = [(part, _image(part, config, chain_bits)) for part in split(stage, config.pe, engines)]
     return Laid(stage, tiling, chain_bits, tuple(parts), key)
+
+
+def lay_out_chain(stages: tuple[Stage, ...], config: HardwareConfig, engines: int) -> list[Laid]:
+    """Lay out the stages of a path, each with the width of the codes that reach it."""
+    before = [None, *(stage.requantize for stage in stages[:-1])]
+    return [
+        lay_out(stage, config, engines, 16 if spec is None else spec.bits)
+        for stage, spec in zip(stages, before, strict=True)
+    ]
 
 
 def split(stage: Stage, tile: int, parts: int) -> list[Stage]:

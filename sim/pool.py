@@ -47,17 +47,17 @@ class Pool:
         RuntimeError
             The circuit is stuck, or took another number of cycles than its tiling says.
         """
-        jobs = laid.jobs(codes)
+        parts = laid.jobs(codes, self.config)
         waiting = [
-            self._threads.submit(engine.run, [job])
-            for engine, job in zip(self._others, jobs[1:], strict=False)
+            self._threads.submit(engine.run, jobs)
+            for engine, jobs in zip(self._others, parts[1:], strict=False)
         ]
-        done = [self._first.run(jobs[:1]), *(future.result() for future in waiting)]
-        for job, outcome in zip(jobs, done, strict=True):
-            due = job.steps(self.config) + self.config.latency
+        done = [self._first.run(parts[0]), *(future.result() for future in waiting)]
+        for jobs, outcome in zip(parts, done, strict=True):
+            due = sum(job.steps(self.config) for job in jobs) + self.config.latency
             if outcome.cycles != due:
                 raise RuntimeError(f"the circuit must take {due} cycles, got {outcome.cycles}")
-        results = [outcome.results[0] for outcome in done]
+        results = [result for outcome in done for result in outcome.results]
         return np.concatenate(results, axis=1), self.cycles(laid, len(codes))
 
     def cycles(self, laid: Laid, tokens: int) -> int:

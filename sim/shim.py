@@ -134,9 +134,9 @@ endif
 """
 
 # What drives streams; it comes last, as it uses the rest.
-_DRIVE = Path(__file__).with_name("drive.cpp").read_text()
+_DRIVE = [Path(__file__).with_name(name).read_text() for name in ("memory.cpp", "drive.cpp")]
 
-FILES = {"shim.cpp": _CODE + _DRIVE, "exports.map": _EXPORTS, "dut.mk": _MAKEFILE}
+FILES = {"shim.cpp": "\n".join([_CODE, *_DRIVE]), "exports.map": _EXPORTS, "dut.mk": _MAKEFILE}
 
 
 @dataclass(frozen=True)
