@@ -1,6 +1,6 @@
 """Memory image: the words of every stream of the circuit, in the order in which it reads them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,16 @@ def image(stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> Image:
     )
 
 
+def row_tiles(whole: Image, stage: Stage, config: HardwareConfig) -> list[Image]:
+    """Cut the image of a stage into those of its row tiles, each a layer of its own."""
+    count = whole.tiling.row_tiles
+    tiling = replace(whole.tiling, row_tiles=1)
+    layers = _layer_words(stage, tiling, config)
+    streams = (whole.weights, whole.coefficients, whole.offsets, whole.scales)
+    cut = zip(*(np.split(words, count) for words in streams), strict=True)
+    return [Image(tiling, layers, *words) for words in cut]
+
+
 def activation_words(codes: NDArray[np.integer], stage: Stage, config: HardwareConfig) -> Words:
     """Lay out input vectors.
 
@@ -91,13 +101,17 @@ def _by_word(columns: NDArray, stage: Stage, lanes: int) -> NDArray:
 
     Lanes without a column are zero.
     """
-    parts = []
-    for start in range(0, stage.columns, stage.group):
-        group = columns[..., start : start + stage.group]
-        missing = -group.shape[-1] % lanes
-        group = np.pad(group, [(0, 0)] * (group.ndim - 1) + [(0, missing)])
-        parts.append(group.reshape(*group.shape[:-1], -1, lanes))
-    return np.concatenate(parts, axis=-2)
+    whole = stage.columns // stage.group * stage.group
+    groups = columns[..., :whole].reshape(*columns.shape[:-1], -1, stage.group)
+    tail = columns[..., np.newaxis, whole:]
+    parts = [_padded(part, lanes) for part in (groups, tail)]
+    return np.concatenate([part.reshape(*columns.shape[:-1], -1, lanes) for part in parts], axis=-2)
+
+
+def _padded(columns: NDArray, lanes: int) -> NDArray:
+    """Pad the last axis with zeros to whole words."""
+    missing = -columns.shape[-1] % lanes
+    return np.pad(columns, [(0, 0)] * (columns.ndim - 1) + [(0, missing)]) if missing else columns
 
 
 def _by_tile(rows: NDArray, tile: int) -> NDArray:

@@ -1,4 +1,4 @@
-"""Command line of the numbers: formats, quantize, show, eval, study, bench."""
+"""Command line of the numbers: formats, quantize, import, export, show, eval, study, bench."""
 
 import json
 from argparse import Namespace
@@ -34,6 +34,22 @@ def main() -> None:
     sub.add_argument("--calibrate", default="self", metavar="TEXT", help=CALIBRATE)
     sub.add_argument("--windows", type=int, default=32, help="of that text (default: 32)")
     sub.add_argument("--context", type=int, help="tokens a window (default: 1024, or the model's)")
+    sub.add_argument("--migrate", choices=["none", "smooth", "gamma", "os+"], default="none",
+                     help="move outliers from inputs to weights (default: none)")  # fmt: skip
+    sub.add_argument("--rotate", type=int, default=0, metavar="BLOCK",
+                     help="rotate inputs by Hadamard matrices of this size")  # fmt: skip
+    sub.add_argument("--head", action="store_true", help="the layer of the logits, too")
+    sub = commands.add("import", "Import a model that is quantized already.", import_model)
+    sub.add_argument("source", help="a GGUF file, a BitNet or GPTQ folder or Hub name, smollm2")
+    sub.add_argument("-o", dest="file", type=Path, required=True, help="file to write")
+    sub.add_argument("--act-bits", type=int, default=8, help="activation bits (default: 8)")
+    sub.add_argument("--layers", default="*", help="shell pattern of layer names (default: all)")
+    sub.add_argument("--wide", action="store_true", help="coefficients too wide for circuits")
+    sub = commands.add("export", "Write ternary layers to GGUF, where nothing is lost.", export)
+    sub.add_argument("file", type=Path)
+    sub.add_argument("--to", required=True, help="gguf-tq1_0 or gguf-tq2_0")
+    sub.add_argument("-o", dest="path", type=Path, required=True, help="file to write")
+    sub.add_argument("--base", type=Path, help="GGUF model whose layers are replaced")
     sub = commands.add("show", "Show what a file of layers holds.", show)
     sub.add_argument("file", type=Path)
     sub.add_argument("--json", action="store_true", help="print JSON")
@@ -77,23 +93,52 @@ def quantize(arguments: Namespace) -> None:
 
     spec = parse_format(arguments.format)
     activation = Activation(bits=arguments.act_bits, signed=arguments.act_bits > 1)
+    from models.calibration.migration import Migration
     from models.calibration.text import calibration_windows
     from models.llm import load
     from models.quantize import choose, quantize_model
 
     info = {"model": arguments.model, "format": arguments.format, "layers": arguments.layers,
             "act_bits": str(arguments.act_bits)}  # fmt: skip
+    if arguments.head:
+        info["head"] = "quantized"
     llm = load(arguments.model)
-    choose(llm, arguments.layers)
-    windows = None
+    chosen = choose(llm, arguments.layers, arguments.head)
+    how, windows = Migration(arguments.migrate, arguments.rotate), None
     if arguments.calibrate != "none":
         windows = calibration_windows(
             llm, arguments.calibrate, arguments.windows, arguments.context
         )
         count, context = windows.shape
         info |= {"calibrate": arguments.calibrate, "windows": f"{count} x {context}"}
-    quantize_model(llm, spec, activation, arguments.file, info, arguments.layers, windows)
+    elif arguments.migrate != "none":
+        raise ValueError(f"--migrate must have a text to calibrate with, got {arguments.migrate}")
+    info |= {"migrate": arguments.migrate} if arguments.migrate != "none" else {}
+    info |= {"rotate": str(arguments.rotate)} if arguments.rotate else {}
+    quantize_model(llm, chosen, spec, activation, arguments.file, info, windows, how)
     show(Namespace(file=arguments.file, json=False))
+
+
+def import_model(arguments: Namespace) -> None:
+    """Import a quantized model into a file and say what became of it."""
+    activation = Activation(bits=arguments.act_bits, signed=arguments.act_bits > 1)
+    from models.interchange.read import import_layers
+
+    summary = import_layers(
+        arguments.source, activation, arguments.file, arguments.layers, arguments.wide
+    )
+    show(Namespace(file=arguments.file, json=False))
+    print(summary.report())
+
+
+def export(arguments: Namespace) -> None:
+    """Export a file's layers and say how large they became."""
+    from models.interchange.write import export_layers
+
+    with open_layers(arguments.file) as file:
+        export_layers(file, arguments.to, arguments.path, arguments.base)
+        count = len(file.names)
+    print(f"{arguments.path}: {count} layers, {arguments.path.stat().st_size} bytes")
 
 
 def show(arguments: Namespace) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.checks import require, require_array
+from models.equivalence import Equivalence
 from models.stage import Stage
 
 ACCUMULATOR_BITS = 48
@@ -97,6 +98,8 @@ class BitplaneLayer:
     bias : float32, (out,), or None
     post : "none" or "layernorm"
         Normalization of the output, without affine parameters.
+    equivalence : Equivalence or None
+        What becomes of the inputs before any path reads them.
     """
 
     name: str
@@ -104,6 +107,7 @@ class BitplaneLayer:
     paths: tuple[Path, ...]
     bias: NDArray[np.float32] | None = None
     post: Literal["none", "layernorm"] = "none"
+    equivalence: Equivalence | None = None
 
     def __post_init__(self) -> None:
         require(len(self.paths) > 0, "layer", "have a path", "none")
@@ -115,6 +119,8 @@ class BitplaneLayer:
                 have = path.router.shape[1]
                 require(have == self.inputs, "router", f"take {self.inputs} inputs", have)
         require(self.post in ("none", "layernorm"), "post", "be none or layernorm", self.post)
+        if self.equivalence is not None:
+            self.equivalence.check_inputs(self.inputs)
         if self.bias is not None:
             require_array(self.bias, "bias", ("float32",), (self.out,), False)
 
@@ -126,7 +132,8 @@ class BitplaneLayer:
     @property
     def stored_bits(self) -> int:
         """Bits of everything stored: planes without padding, coefficients, tables, scales."""
-        return sum(path.stored_bits for path in self.paths) + bits_of(self.bias)
+        front = 0 if self.equivalence is None else self.equivalence.stored_bits
+        return sum(path.stored_bits for path in self.paths) + bits_of(self.bias) + front
 
     @property
     def bits_per_weight(self) -> float:

@@ -16,6 +16,7 @@ from torch import Tensor
 from models import planes
 from models.bitplane import Path
 from models.codes import Activation, Requantize
+from models.coefficients import signs_mix
 from models.encode import encode
 from models.exact import tensor
 from models.fixed import TOP, fixed_point
@@ -133,7 +134,7 @@ def mid_unit(values: Tensor, bits: int) -> float:
 
 
 def _sign_stage(signs: NDArray[np.bool_], coefficients: NDArray[np.int16], group: int) -> Stage:
-    """Make the stage of signs: bits twice the coefficients, less the coefficients.
+    """Make the stage of signs times the coefficients.
 
     Parameters
     ----------
@@ -147,9 +148,9 @@ def _sign_stage(signs: NDArray[np.bool_], coefficients: NDArray[np.int16], group
         planes=planes.pack(signs[np.newaxis]),
         columns=columns,
         group=group or columns,
-        coefficients=2 * coefficients[..., np.newaxis, np.newaxis],
-        offset=-coefficients[..., np.newaxis],
+        coefficients=coefficients[..., np.newaxis, np.newaxis],
         monomials=(1,),
+        mix=signs_mix(1),
         views=len(coefficients),
     )
 

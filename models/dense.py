@@ -42,7 +42,9 @@ def dense(layer: BitplaneLayer) -> NDArray[np.float32]:
             total += part
         else:
             np.add.at(total.T, stage.gather, part.T)
-    return total
+    if layer.equivalence is None:
+        return total
+    return layer.equivalence.undone(torch.from_numpy(total)).numpy()
 
 
 def _after(first: Stage, last: Stage) -> NDArray[np.float64]:

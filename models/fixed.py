@@ -22,6 +22,7 @@ def fixed_coefficients(
 
     A stored coefficient is at most ``2**(bits-1) - 1``; offsets, and what the mix makes of all, at
     most ``top``. Where a mix sums several rounded numbers, it keeps a half of each free for that.
+    Unless such a sum is at its limit, rounding the result again changes nothing.
 
     Parameters
     ----------
@@ -38,19 +39,25 @@ def fixed_coefficients(
     unit : float32, (out,)
         As :func:`fixed_point` gives it.
     """
-    stored, count = coefficients, coefficients.shape[2]
-    most = [min(top, code_range(bits, signed=True)[1])] * count
+    most = np.full(coefficients.shape[2], min(top, code_range(bits, signed=True)[1]))
+    parts, tops = [coefficients], [most]
     if offset is not None:
-        stored, most = np.dstack([coefficients, offset]), [*most, top]
-    if mix is None:
-        return fixed_point(stored, np.array(most))
-    terms, halves = mixed(coefficients, mix), np.abs(mix).sum(0) / 2
-    if offset is not None:
-        terms[..., -1] += offset
-        halves[-1] += 0.5
-    both = np.concatenate([stored, terms], axis=2)
-    whole, unit = fixed_point(both, np.array([*most, *(top - halves)]))
-    return whole[..., : len(most)], unit
+        parts.append(offset[..., np.newaxis])
+        tops.append(np.array([top]))
+    if mix is not None:
+        counts = np.abs(mix)  # (stored, terms + 1)
+        sums = (counts > 0).sum(0) > 1
+        terms, halves = mixed(coefficients, mix), counts.sum(0) / 2
+        if offset is not None:
+            sums[-1] = True
+            terms[..., -1] += offset
+            halves[-1] += 0.5
+        tops[0] = np.minimum(most, top // counts[:, ~sums].max(axis=1, initial=1))
+        parts.append(terms[..., sums])
+        tops.append((top - halves)[sums])
+    whole, unit = fixed_point(np.concatenate(parts, axis=2), np.concatenate(tops))
+    stored = coefficients.shape[2] + (offset is not None)
+    return whole[..., :stored], unit
 
 
 def fixed_point(

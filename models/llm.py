@@ -112,7 +112,7 @@ def capture(llm: LLM, prompt: str, names: Iterable[str]) -> dict[str, Tensor]:
     layers = linear_layers(llm)
     seen: dict[str, list[Tensor]] = {name: [] for name in names}
     wanted = {name: layers[find_layer(llm, name)] for name in seen}
-    tokens = _tokens(llm, prompt)
+    tokens = tokens_of(llm, prompt)
     hooks = []
     try:
         for name, layer in wanted.items():
@@ -128,6 +128,24 @@ def capture(llm: LLM, prompt: str, names: Iterable[str]) -> dict[str, Tensor]:
     return {name: torch.cat(inputs) for name, inputs in seen.items()}
 
 
+def tokens_of(llm: LLM, prompt: str, more: int = 0) -> Tensor:
+    """Return the prompt as token numbers, int64, (1, tokens).
+
+    Raises
+    ------
+    ValueError
+        The prompt is empty, or with so many tokens more longer than the model can read.
+    """
+    tokens = llm.tokenizer(prompt, return_tensors="pt")["input_ids"] if prompt else None
+    if tokens is None or tokens.numel() == 0:
+        raise ValueError(f"prompt must have at least one token, got {prompt!r}")
+    most = getattr(llm.model.config.get_text_config(), "max_position_embeddings", None)
+    if most and tokens.shape[1] + more > most:
+        room = f"{most - more} tokens{f' before {more} more' if more else ''}"
+        raise ValueError(f"prompt must have at most {room}, got {tokens.shape[1]}")
+    return tokens
+
+
 def check_finite(name: str, weight: Tensor) -> None:
     """Raise ``ValueError`` if any weight of the layer is infinite or not a number."""
     bad = int((~torch.isfinite(weight)).sum())
@@ -135,17 +153,6 @@ def check_finite(name: str, weight: Tensor) -> None:
         raise ValueError(
             f"layer {name} must have finite weights, got {bad} non-finite of {weight.numel()}"
         )
-
-
-def _tokens(llm: LLM, prompt: str) -> Tensor:
-    """Return the prompt as token numbers, int64, (1, tokens)."""
-    tokens = llm.tokenizer(prompt, return_tensors="pt")["input_ids"] if prompt else None
-    if tokens is None or tokens.numel() == 0:
-        raise ValueError(f"prompt must have at least one token, got {prompt!r}")
-    most = getattr(llm.model.config.get_text_config(), "max_position_embeddings", None)
-    if most and tokens.shape[1] > most:
-        raise ValueError(f"prompt must have at most {most} tokens, got {tokens.shape[1]}")
-    return tokens
 
 
 def _keep(inputs: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:

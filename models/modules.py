@@ -29,6 +29,10 @@ class DenseLinear(nn.Module):
         require(plain, "a layer with a matrix", "have no bias between integers", "one")
         self.weight = nn.Parameter(torch.from_numpy(dense(layer)), requires_grad=False)
         self.bias = None if layer.bias is None else tensor(layer.bias)
+        shift = None if layer.equivalence is None else layer.equivalence.shift
+        if shift is not None:
+            lost = self.weight.detach() @ tensor(shift)
+            self.bias = -lost if self.bias is None else self.bias - lost
         self.post = layer.post
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.checks import require
 
-SINCE = {"mix": 2}
+SINCE = {"mix": 2, "equivalence": 2}
 """Version that brought a field; what earlier files lack of it is its default."""
 
 

@@ -53,17 +53,17 @@ def read(source: str) -> tuple[Model, Tokenizer]:
     elif path.is_dir():
         folder = path
     else:
-        folder = _from_hub(source)
+        folder = from_hub(source)
     subject = source if folder == path else f"{source} ({folder})"
-    _check_folder(subject, folder)
+    check_folder(subject, folder)
     slow = sum(file.stat().st_size for file in folder.glob("*.safetensors")) > SLOW
-    with _quiet(bars=slow):
+    with quiet(bars=slow):
         return _read(f"{subject} must be a causal language model that Transformers knows", folder)
 
 
 def _read(rule: str, folder: Path, gguf: Path | None = None) -> tuple[Model, Tokenizer]:
     """Read a folder, or the GGUF file in it; whatever fails breaks ``rule``."""
-    with _one_line(rule, ValueError):
+    with one_line(rule, ValueError):
         tokenizer = AutoTokenizer.from_pretrained(
             folder, gguf_file=gguf and str(gguf), local_files_only=True, trust_remote_code=False
         )
@@ -102,21 +102,21 @@ def _converted(path: Path) -> Path:
     if folder.is_dir():
         return folder
     print(f"converting {path.name} to safetensors, once", file=sys.stderr, flush=True)
-    with _quiet(bars=True):
+    with quiet(bars=True):
         rule = f"{path} must be a whole GGUF file of an architecture that Transformers knows"
         model, tokenizer = _read(rule, path.parent, path)
         folder.parent.mkdir(parents=True, exist_ok=True)
         rule = f"{folder.parent} must have room for {path.name} in float32"
-        with whole_set(folder) as part, _one_line(rule, OSError):
+        with whole_set(folder) as part, one_line(rule, OSError):
             model.save_pretrained(part)
             tokenizer.save_pretrained(part)
     return folder
 
 
-def _from_hub(name: str) -> Path:
+def from_hub(name: str) -> Path:
     """Return the folder with the Hub's model of that name, downloaded or found in its cache."""
     try:
-        with _quiet(bars=True):
+        with quiet(bars=True):
             folder = snapshot_download(
                 name,
                 allow_patterns=["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"],
@@ -129,14 +129,14 @@ def _from_hub(name: str) -> Path:
     return Path(folder)
 
 
-def _check_folder(subject: str, folder: Path) -> None:
+def check_folder(subject: str, folder: Path) -> None:
     """Raise ``ValueError`` unless the folder's weights are safetensors, all of them."""
     config = folder / "config.json"
     if not config.is_file():
         raise ValueError(f"{subject} must be a folder in Transformers format, got no config.json")
     if (folder / "adapter_config.json").exists():
         raise ValueError(f"{subject} must be a whole model, got an adapter (adapter_config.json)")
-    with _one_line(f"{subject} must have a valid config.json and index of weights", ValueError):
+    with one_line(f"{subject} must have a valid config.json and index of weights", ValueError):
         named = [json.loads(config.read_text("utf-8")).get("transformers_weights")]
         for index in folder.rglob("*.safetensors.index.json"):
             named += json.loads(index.read_text("utf-8"))["weight_map"].values()
@@ -152,7 +152,7 @@ def _check_folder(subject: str, folder: Path) -> None:
 
 
 @contextmanager
-def _quiet(bars: bool) -> Iterator[None]:
+def quiet(bars: bool) -> Iterator[None]:
     """Keep Transformers and the Hub from writing, but for progress bars if ``bars``."""
     levels = chatter.get_verbosity(), hub_chatter.get_verbosity()
     shown = chatter.is_progress_bar_enabled()
@@ -172,7 +172,7 @@ def _quiet(bars: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _one_line(rule: str, kind: type[Exception]) -> Iterator[None]:
+def one_line(rule: str, kind: type[Exception]) -> Iterator[None]:
     """Turn whatever a foreign reader or writer raises into one line that starts with ``rule``."""
     try:
         yield

@@ -10,9 +10,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.bitplane import BitplaneLayer
-from models.calibration.stream import Wanted, calibrate
+from models.calibration.migration import Migration
+from models.calibration.stream import calibrate
+from models.calibration.wanted import Wanted, wanted_of
 from models.cli import nearest
 from models.codes import Activation
+from models.equivalence import Equivalence
 from models.files import blaming
 from models.formats.spec import Format
 from models.llm import LLM, check_finite, linear_layers
@@ -21,12 +24,13 @@ from models.store import open_layers, save
 
 def quantize_model(
     llm: LLM,
+    chosen: dict[str, nn.Linear],
     spec: Format | Callable[[str], Format],
     activation: Activation,
     file: Path,
     info: dict[str, str],
-    pattern: str = "*",
     windows: Tensor | None = None,
+    how: Migration | None = None,
 ) -> None:
     """Quantize layers one by one and write them to a file.
 
@@ -35,28 +39,29 @@ def quantize_model(
 
     Parameters
     ----------
+    chosen : dict of Linear
+        Layers of the model by name, see :func:`choose`.
     spec : Format, or callable
         The format, or what returns the format of the layer of a name.
     info : dict of str
         What was asked for: goes into the file's header, and tells whether finished layers fit.
-    pattern : str
-        Shell pattern of the layers' names.
     windows : int64, (windows, tokens), or None
         Text to calibrate with, see :func:`models.calibration.stream.calibrate`; layers that it
         does not reach are quantized for their weights alone, and all are without it.
+    how : Migration or None
+        How inputs are changed first; without a text, they can be rotated only.
 
     Raises
     ------
     ValueError
-        No layer fits the pattern, or a layer cannot be quantized; the text names it.
+        A layer cannot be quantized; the text names it.
     OSError
         The folder of the file is missing or cannot be written.
     """
-    chosen = choose(llm, pattern)
     parts = file.with_name(f"{file.name}.parts")
     with blaming(file):
         parts.mkdir(exist_ok=True)
-    work = _Work(parts, info, spec, activation, chosen)
+    work = _Work(parts, info, spec, activation, chosen, how or Migration())
     done: dict[str, BitplaneLayer] = {}
     with tqdm(total=len(chosen), desc="quantizing", unit="layer", leave=False) as bar:
         for layer in _all_layers(llm, work, windows):
@@ -66,15 +71,22 @@ def quantize_model(
     shutil.rmtree(parts)
 
 
-def choose(llm: LLM, pattern: str) -> dict[str, nn.Linear]:
+def choose(llm: LLM, pattern: str = "*", head: bool = False) -> dict[str, nn.Linear]:
     """Return the layers to quantize, by name.
+
+    Parameters
+    ----------
+    pattern : str
+        Shell pattern of the layers' names.
+    head : bool
+        With the layer that gives the logits.
 
     Raises
     ------
     ValueError
         No layer fits the pattern, or one has weights that are not finite.
     """
-    layers = linear_layers(llm)
+    layers = linear_layers(llm, head)
     chosen = {name: layer for name, layer in layers.items() if fnmatch(name, pattern)}
     if not chosen:
         raise ValueError(
@@ -96,9 +108,10 @@ class _Work:
         spec: Format | Callable[[str], Format],
         activation: Activation,
         chosen: dict[str, nn.Linear],
+        how: Migration,
     ) -> None:
         self.parts, self.info, self.spec = parts, info, spec
-        self.activation, self.chosen = activation, chosen
+        self.activation, self.chosen, self.how = activation, chosen, how
 
     def finished(self, name: str) -> BitplaneLayer | None:
         """Return the layer that an earlier, interrupted run of the same command left."""
@@ -108,32 +121,34 @@ class _Work:
         with open_layers(part) as layers:
             return layers.layer(name) if layers.info == self.info else None
 
-    def quantized(self, name: str, target: Tensor, hessian: Tensor | None) -> BitplaneLayer:
+    def quantized(self, wanted: Wanted) -> BitplaneLayer:
         """Quantize a layer, and keep it."""
+        name, bias = wanted.name, wanted.bias
         spec = self.spec if isinstance(self.spec, Format) else self.spec(name)
         try:
-            layer = spec.quantize(target, name, self.activation, hessian)
+            layer = spec.quantize(wanted.target, name, self.activation, wanted.hessian)
         except ValueError as error:
             raise ValueError(f"layer {name}: {error}") from error
-        bias = self.chosen[name].bias
-        if bias is not None:
-            layer = replace(layer, bias=bias.detach().float().numpy())
+        own = None if bias is None else bias.detach().float().numpy()
+        layer = replace(layer, bias=own, equivalence=wanted.equivalence)
         save(self.parts / f"{name}.safetensors", [layer], self.info)
         return layer
 
 
 def _all_layers(llm: LLM, work: _Work, windows: Tensor | None) -> Iterator[BitplaneLayer]:
     """Quantize what the calibration reaches, then the others."""
-    left = dict(work.chosen)
+    left, how = dict(work.chosen), work.how
     if windows is not None:
 
         def quantized(wanted: Wanted) -> BitplaneLayer | None:
-            if wanted.name not in work.chosen:
-                return None
-            return work.quantized(wanted.name, wanted.target, wanted.hessian)
+            return work.quantized(wanted) if wanted.name in work.chosen else None
 
-        for layer in calibrate(llm, windows, quantized, work.finished):
+        last = llm.model.get_output_embeddings()
+        head = next((name for name, linear in left.items() if linear is last), "")
+        for layer in calibrate(llm, windows, how, work.activation, quantized, work.finished, head):
             del left[layer.name]
             yield layer
     for name, linear in left.items():
-        yield work.finished(name) or work.quantized(name, linear.weight.detach(), None)
+        change = Equivalence(rotation=how.rotation) if how.rotation else None
+        wanted = wanted_of(name, linear.weight.detach(), linear.bias, change)
+        yield work.finished(name) or work.quantized(wanted)

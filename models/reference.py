@@ -3,6 +3,7 @@
 The executable copy of ``docs/arithmetic.md``.
 """
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 
 import torch
@@ -89,8 +90,8 @@ def chain_codes(stage: Stage, accumulator: Tensor) -> Tensor:
     return codes.to(torch.int8 if spec.bits <= 8 else torch.int32)
 
 
-class Reference:
-    """A layer made ready to run.
+class Execution(ABC):
+    """A layer from real inputs to real outputs, whatever computes its integers.
 
     Attributes
     ----------
@@ -99,7 +100,16 @@ class Reference:
 
     def __init__(self, layer: BitplaneLayer) -> None:
         self.layer = layer
-        self._stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
+
+    @abstractmethod
+    def accumulate(self, path: int, codes: Codes) -> Tensor:
+        """Run a path on codes.
+
+        Returns
+        -------
+        int64, (tokens, out)
+            The accumulators of its last stage: what the circuit puts out.
+        """
 
     def __call__(self, x: Tensor) -> Tensor:
         """Run the layer.
@@ -112,14 +122,14 @@ class Reference:
         -------
         float32, (tokens, out) or (out,)
         """
-        tokens = self._tokens(x)
+        tokens = self._changed(x)
         total = torch.zeros(len(tokens), self.layer.out)
         for index, path in enumerate(self.layer.paths):
             experts = _experts(path, tokens)
             out_scale = tensor(path.out_scale)
             if experts is not None:
                 out_scale = _mixed(experts, out_scale)
-            codes = self.codes(index, tokens)
+            codes = self._codes(index, tokens, experts)
             accumulator = self.accumulate(index, codes)
             total += accumulator.float().mul_(out_scale).mul_(codes.scale[:, None])
         if self.layer.bias is not None:
@@ -130,22 +140,36 @@ class Reference:
 
     def codes(self, path: int, x: Tensor) -> Codes:
         """Quantize the inputs of a path's first stage; the last step before integers only."""
-        tokens = self._tokens(x)
+        tokens = self._changed(x)
+        return self._codes(path, tokens, _experts(self.layer.paths[path], tokens))
+
+    def _codes(self, path: int, tokens: Tensor, experts: Tensor | None) -> Codes:
         stage = self.layer.paths[path].stages[0]
         scale = None if stage.column_scale is None else tensor(stage.column_scale)
-        experts = _experts(self.layer.paths[path], tokens)
         if experts is not None and scale is not None:
             scale = _mixed(experts, scale)[:, None, :]
         return encode(stage, tokens, scale)
 
-    def accumulate(self, path: int, codes: Codes) -> Tensor:
-        """Run a path on codes.
+    def _changed(self, x: Tensor) -> Tensor:
+        """Check inputs and change them as the layer's equivalence says; float32, (tokens, in)."""
+        if x.dtype != torch.float32 or x.shape[-1:] != (self.layer.inputs,):
+            raise ValueError(
+                f"input of {self.layer.name} must be float32 with {self.layer.inputs} columns, "
+                f"got {str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"
+            )
+        tokens = x.reshape(-1, self.layer.inputs)
+        change = self.layer.equivalence
+        return tokens if change is None else change.inputs(tokens)
 
-        Returns
-        -------
-        int64, (tokens, out)
-            The accumulators of its last stage: what the circuit puts out.
-        """
+
+class Reference(Execution):
+    """A layer computed with the integers that it stands for."""
+
+    def __init__(self, layer: BitplaneLayer) -> None:
+        super().__init__(layer)
+        self._stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
+
+    def accumulate(self, path: int, codes: Codes) -> Tensor:
         first, *rest = self._stages[path]
         accumulator = first.accumulate(codes.weighted(first.stage.group))
         for previous, ready in pairwise((first, *rest)):
@@ -154,14 +178,6 @@ class Reference:
                 between = transform(between, ready.stage.transform)
             accumulator = ready.accumulate(between)
         return accumulator
-
-    def _tokens(self, x: Tensor) -> Tensor:
-        if x.dtype != torch.float32 or x.shape[-1:] != (self.layer.inputs,):
-            raise ValueError(
-                f"input of {self.layer.name} must be float32 with {self.layer.inputs} columns, "
-                f"got {str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"
-            )
-        return x.reshape(-1, self.layer.inputs)
 
 
 def run(layer: BitplaneLayer, x: Tensor) -> Tensor:

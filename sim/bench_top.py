@@ -6,7 +6,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
 from sim.cases import every_kind, random_job
-from sim.jobs import STREAMS, Job, read_results, stream_words
+from sim.jobs import STREAMS, Job, feeds_of, from_integers, read_results, to_integers
 from sim.rtl import bench_config
 from sim.streams import Sink, Source
 
@@ -36,7 +36,12 @@ async def run(
     acts on. Returns the sink and the cycles from the first activation to the last output.
     """
     rng = np.random.default_rng(cocotb.RANDOM_SEED)
-    sources = {name: Source(words, idle, rng) for name, words in stream_words(jobs, CONFIG).items()}
+    sources = {
+        name: Source(
+            [word for words, times in feed for word in to_integers(words) * times], idle, rng
+        )
+        for name, feed in feeds_of(jobs, CONFIG).items()
+    }
     sink = Sink(stall, rng)
     wanted = sum(job.output_words(CONFIG) for job in jobs)
     cycle, first, latest = 0, None, 0
@@ -65,7 +70,7 @@ async def check(dut, jobs: list[Job], idle: float = 0.0, stall: float = 0.0) -> 
     await reset(dut)
     sink, cycles = await run(dut, jobs, idle, stall)
     for number, (job, got) in enumerate(
-        zip(jobs, read_results(sink.words, jobs, CONFIG), strict=True)
+        zip(jobs, read_results(from_integers(sink.words, CONFIG), jobs, CONFIG), strict=True)
     ):
         want = job.expected()
         wrong = np.argwhere(got != want)

@@ -10,7 +10,7 @@ from hwgen.config import HardwareConfig
 from models import formats
 from models.codes import Activation
 from models.llm import LLM, linear_layers, load
-from models.quantize import quantize_model
+from models.quantize import choose, quantize_model
 from models.store import open_layers
 from sim.engine import Engine
 from sim.layer import check_config, run_layer
@@ -34,7 +34,7 @@ def quantized(llm: LLM, text: str, act_bits: int, file: Path) -> Path:
             if layers.info == info:
                 return file
     activation = Activation(bits=act_bits, signed=act_bits > 1)
-    quantize_model(llm, formats.parse(text), activation, file, info)
+    quantize_model(llm, choose(llm), formats.parse(text), activation, file, info)
     return file
 
 

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from hwgen.config import HardwareConfig
 from hwgen.emit import verilog
-from sim.jobs import Job, read_results, stream_words
-from sim.streams import Sink, Source
+from sim.counts import count_ones
+from sim.drive import drive
+from sim.jobs import STREAMS, Job, feeds_of, read_results, to_integers
+from sim.library import build_library
+from sim.memory import Behind, Memory
+from sim.transfers import tile_words, transfers
 from sim.verilated import Verilated
-
-PATIENCE = 100_000
-"""Cycles without a transfer after which the circuit counts as stuck."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,13 @@ class Outcome:
         One array a job.
     cycles : int
         From the cycle of the first activation word to that of the last output word, both counted.
+    total_cycles : int
+        The same, from the first cycle after the reset: the first word's way from memory included.
     """
 
     results: list[NDArray[np.int64]]
     cycles: int
+    total_cycles: int
 
 
 class Engine:
@@ -39,19 +43,30 @@ class Engine:
 
     Building takes from seconds to a minute the first time, and is kept.
 
+    Parameters
+    ----------
+    waves : Path or None
+        FST file to write.
+    library : Path or None
+        That of another engine of the same configuration, which need not be built again.
+
     Attributes
     ----------
     config : HardwareConfig
     """
 
-    def __init__(self, config: HardwareConfig, waves: Path | None = None) -> None:
+    def __init__(
+        self, config: HardwareConfig, waves: Path | None = None, library: Path | None = None
+    ) -> None:
         self.config = config
-        with TemporaryDirectory(prefix="planesmith-") as folder:
-            source = Path(folder, "top.v")
-            source.write_text(verilog(config))
-            self._dut = Verilated.build([source], "top", waves=waves is not None)
+        self._dut = Verilated(library or _build(config, waves is not None))
         if waves is not None:
             self._dut.trace(waves)
+
+    @property
+    def library(self) -> Path:
+        """The shared library of the circuit."""
+        return self._dut.library
 
     def close(self) -> None:
         """End the circuit and its waves."""
@@ -64,7 +79,8 @@ class Engine:
         idle: float = 0.0,
         stall: float = 0.0,
         seed: int = 0,
-        progress: Callable[[int], object] = lambda cycles: None,
+        memory: Memory | None = None,
+        progress: Callable[[int], object] = lambda words: None,
     ) -> Outcome:
         """Run jobs one after the other, without a pause between them.
 
@@ -72,8 +88,10 @@ class Engine:
         ----------
         idle, stall : float
             Probability that an input pauses before a word, and that the output refuses one.
+        memory : Memory or None
+            Where the words of the jobs come from; None gives each when the circuit is ready.
         progress : callable
-            Told the number of output words each time one has come.
+            Told the number of output words from time to time.
 
         Raises
         ------
@@ -82,40 +100,43 @@ class Engine:
         ValueError
             The circuit cannot run a job; see :meth:`hwgen.tiling.Tiling.of`.
         """
-        dut, rng = self._dut, np.random.default_rng(seed)
-        sources = {
-            name: Source(words, idle, rng)
-            for name, words in stream_words(jobs, self.config).items()
-        }
-        sink = Sink(stall, rng)
+        feeds = {f"i_{name}": feed for name, feed in feeds_of(jobs, self.config).items()}
         wanted = sum(job.output_words(self.config) for job in jobs)
-        self._reset(list(sources))
-        cycle, first, latest = 0, None, 0
-        shown: dict[str, int | None] = dict.fromkeys(sources)
-        while len(sink.words) < wanted:
-            for name, source in sources.items():
-                word = source.offer()
-                dut[f"i_{name}__valid"] = word is not None
-                if word is not None and word is not shown[name]:
-                    dut[f"i_{name}__payload"] = shown[name] = word
-            dut["o__ready"] = sink.ready()
-            dut.eval()
-            for name, source in sources.items():
-                if source.end_cycle(bool(dut[f"i_{name}__ready"])):
-                    latest = cycle
-                    first = cycle if first is None and name == "activations" else first
-            if sink.end_cycle(dut["o__payload"] if dut["o__valid"] else None):
-                progress(len(sink.words))
-                latest = cycle
-            if cycle - latest > PATIENCE:
-                raise RuntimeError(f"the circuit must go on, got {PATIENCE} cycles of nothing")
-            dut.clock()
-            cycle += 1
-        cycles = cycle - (first or 0)
-        return Outcome(read_results(sink.words, jobs, self.config), cycles)
+        behind = None
+        if memory:
+            order, tile = transfers(jobs, self.config), tile_words(jobs, self.config)
+            behind = Behind(memory, order, tile)
+        self._reset()
+        done = drive(
+            self._dut, feeds, "o", wanted,
+            idle=idle, stall=stall, seed=seed, memory=behind, progress=progress,
+        )  # fmt: skip
+        results = read_results(done.words, jobs, self.config)
+        return Outcome(results, done.cycles - done.first["i_activations"], done.cycles)
 
-    def _reset(self, streams: list[str]) -> None:
-        for name in streams:
+    def spin(self, jobs: list[Job], cycles: int) -> None:
+        """Clock the circuit from a reset, each input stuck at the first word of the jobs.
+
+        With vectors of one word, the array works without end.
+        """
+        self._reset()
+        for name, feed in feeds_of(jobs, self.config).items():
+            words = [word for words, _ in feed for word in to_integers(words[:1])]
+            if words:
+                self._dut[f"i_{name}__payload"] = words[0]
+                self._dut[f"i_{name}__valid"] = 1
+        self._dut["o__ready"] = 1
+        self._dut.clock(cycles)
+
+    def _reset(self) -> None:
+        for name in STREAMS:
             self._dut[f"i_{name}__valid"] = 0
         self._dut["o__ready"] = 0
         self._dut.reset(2)
+
+
+def _build(config: HardwareConfig, waves: bool) -> Path:
+    with TemporaryDirectory(prefix="planesmith-") as folder:
+        source = Path(folder, "top.v")
+        source.write_text(count_ones(verilog(config)))
+        return build_library([source], "top", None, waves)

@@ -14,8 +14,10 @@ from models.files import whole_file
 from sim import shim, tools
 
 _VERILATE = ["verilator", "--cc", "--no-MMD", "-Wno-fatal", "--prefix", shim.PREFIX]
+_VERILATE += ["--x-assign", "fast", "--x-initial", "fast"]  # everything starts at zero
 _CPPFLAGS = "-fPIC -DVL_USER_FINISH -DVL_USER_STOP -DVL_USER_FATAL"
 _COMPILE = ["make", "-f", "dut.mk", "dut.so", f"USER_CPPFLAGS={_CPPFLAGS}"]
+_COMPILE += [f"OPT_FAST=-O3 {tools.NATIVE}"]
 
 _DIRECTIONS = {"IN": "input", "OUT": "output", "INOUT": "inout"}
 # Verilator replaces very long names by a hash marked __Vhsh.
@@ -48,7 +50,7 @@ def build_library(sources: list[Path], top: str, build_dir: Path | None, waves: 
     environment = tools.build_environment()
     verilate = [*_VERILATE, *(["--trace-fst"] if waves else [])]
     recipe = [
-        *(tools.verilator_version(), tools.compiler_version()),
+        *(tools.verilator_version(), tools.compiler_version(), tools.processor()),
         *(environment.get(name, "") for name in ("CXX", *tools.FLAG_VARIABLES)),
         *(*verilate, *_COMPILE, *shim.FILES.values()),
     ]
@@ -60,6 +62,7 @@ def build_library(sources: list[Path], top: str, build_dir: Path | None, waves: 
 
     if waves:
         tools.require_fst()
+    print(f"building the simulator of {top}, once", file=sys.stderr, flush=True)
     cache.mkdir(parents=True, exist_ok=True)
     # Not inside the cache, because make refuses folders with a space in their path.
     with tempfile.TemporaryDirectory(prefix="planesmith-") as name:

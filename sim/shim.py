@@ -133,7 +133,10 @@ runtime.a: $(VK_GLOBAL_OBJS)
 endif
 """
 
-FILES = {"shim.cpp": _CODE, "exports.map": _EXPORTS, "dut.mk": _MAKEFILE}
+# What drives streams; it comes last, as it uses the rest.
+_DRIVE = [Path(__file__).with_name(name).read_text() for name in ("memory.cpp", "drive.cpp")]
+
+FILES = {"shim.cpp": "\n".join([_CODE, *_DRIVE]), "exports.map": _EXPORTS, "dut.mk": _MAKEFILE}
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,7 @@ class Instance:
             "dut_clock": (text, [dut, ctypes.c_void_p, ctypes.c_uint]),
             "dut_trace": (text, [dut, text]),
             "dut_close": (text, [dut]),
+            "dut_drive": (text, [dut, ctypes.c_void_p, ctypes.c_uint64]),
         }
         shared = ctypes.CDLL(str(library.absolute()), mode=ctypes.RTLD_LOCAL)
         self._functions = {name: shared[name] for name in signatures}

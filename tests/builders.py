@@ -1,7 +1,7 @@
 """Small random bitplane layers of every kind that the representation is for."""
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.bitplane import BitplaneLayer, Path
 from models.codes import Activation, Requantize, Transform
+from models.equivalence import Equivalence
 from models.planes import pack
 from models.stage import Stage
 
@@ -302,6 +303,14 @@ def masked(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLayer:
     return single("masked", stage, inputs, rng)
 
 
+def equivalent(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLayer:
+    """Signs behind a shift, a scale and the largest rotation that divides the inputs."""
+    layer = mixed_signs(rng, out, inputs)
+    block = inputs & -inputs
+    change = Equivalence(scales(rng, inputs), -scales(rng, inputs), 0 if block == 1 else block)
+    return replace(layer, name="equivalent", equivalence=change)
+
+
 KINDS: dict[str, Callable[[np.random.Generator, int, int], BitplaneLayer]] = {
     "xnor": xnor,
     "binary_mean": binary_mean,
@@ -325,6 +334,7 @@ KINDS: dict[str, Callable[[np.random.Generator, int, int], BitplaneLayer]] = {
     "sdq_repeat": sdq_repeat,
     "sdq_matrix": sdq_matrix,
     "masked": masked,
+    "equivalent": equivalent,
 }
 """Makers of random layers: (generator, rows, inputs) to layer."""
 

@@ -216,7 +216,29 @@ def layernorm(y: list[np.float32]) -> list[np.float32]:
     return [F((float(v) - mean) / math.sqrt(variance + 1e-5)) for v in y]
 
 
+def changed(layer: BitplaneLayer, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    change = layer.equivalence
+    if change is None:
+        return x
+    values = list(x)
+    if change.shift is not None:
+        values = [F(a - b) for a, b in zip(values, change.shift, strict=True)]
+    if change.scale is not None:
+        values = [F(a * b) for a, b in zip(values, change.scale, strict=True)]
+    distance = 1
+    while distance < change.rotation:
+        for j in range(len(values)):
+            if not j & distance:
+                low, high = values[j], values[j + distance]
+                values[j], values[j + distance] = F(low + high), F(low - high)
+        distance *= 2
+    if change.rotation:
+        values = [F(value * F(change.rotation**-0.5)) for value in values]
+    return np.array(values, np.float32)
+
+
 def output(layer: BitplaneLayer, x: NDArray[np.float32]) -> list[np.float32]:
+    x = changed(layer, x)
     y = [F(0)] * len(layer.paths[0].stages[-1].planes[0])
     for path in layer.paths:
         values, exponents, scale = codes(path, x)

@@ -1,7 +1,9 @@
 """Calibration: what reaches the layers of several families, and what they are asked to become."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 import torch
@@ -10,19 +12,37 @@ from torch import Tensor
 from models import llm
 from models.bitplane import BitplaneLayer
 from models.calibration.blocks import blocks_of, embedded
-from models.calibration.stream import CodedLinear, Wanted, calibrate
+from models.calibration.coded import CodedLinear
+from models.calibration.head import head_inputs
+from models.calibration.migration import Inputs, Method, Migration, equivalence
+from models.calibration.stream import calibrate
 from models.calibration.text import calibration_windows
-from models.calibration.trace import groups_of, trace
+from models.calibration.trace import groups_of, norm_scale, trace
+from models.calibration.wanted import Wanted
 from models.codes import Activation
+from models.encode import quantize as encode
+from models.equivalence import Equivalence, rotated
 from models.formats import parse
-from models.quantize import quantize_model
+from models.modules import DenseLinear, ReferenceLinear, replace_layers
+from models.quantize import choose, quantize_model
 from models.store import open_layers
 
 CODES = Activation(bits=16)
+NONE = Migration()
 
 
 def tiny_llm(family: str = "llama") -> llm.LLM:
     return llm.LLM(family, tiny.model(family), tiny.tokenizer(), "memory")
+
+
+def made(text: str, wanted: Wanted) -> BitplaneLayer:
+    layer = parse(text).quantize(wanted.target, wanted.name, CODES)
+    bias = None if wanted.bias is None else wanted.bias.numpy()
+    return replace(layer, bias=bias, equivalence=wanted.equivalence)
+
+
+def nothing(_: str) -> None:
+    """Know no layer."""
 
 
 def windows(count: int = 6, seed: int = 3) -> Tensor:
@@ -73,6 +93,33 @@ def test_blocks_run_as_the_model_does(family: str) -> None:
     torch.testing.assert_close(first, states[1])
 
 
+@pytest.mark.parametrize("family", ["llama", "qwen2", "gpt_neox", "opt"])
+def test_inputs_of_the_head(family: str) -> None:
+    model, window = tiny_llm(family), windows()[:1]
+    blocks, hidden = blocks_of(model.model, window)
+    head, seen = list(llm.linear_layers(model, head=True).values())[-1], []
+    hook = head.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    with torch.no_grad():
+        logits = model.model(input_ids=window).logits
+    hook.remove()
+    for block in blocks:
+        hidden = block.run(hidden)
+    got = head_inputs(model.model, head, blocks, window, hidden)
+    torch.testing.assert_close(got, seen[0][0])
+    with torch.no_grad():
+        assert torch.equal(model.model(input_ids=window).logits, logits), "blocks are back"
+
+
+def test_head_is_calibrated(tmp_path: Path) -> None:
+    model, file = tiny_llm(), tmp_path / "layers.safetensors"
+    chosen = choose(model, head=True)
+    spec = parse("int:bits=8,group=8")
+    quantize_model(model, chosen, spec, CODES, file, {}, windows=windows())
+    with open_layers(file) as opened:
+        assert list(opened.names) == list(chosen)
+        assert opened.names[-1] == "lm_head"
+
+
 def test_sum_before_an_additive_layer() -> None:
     model = tiny_llm()
     blocks, hidden = blocks_of(model.model, windows()[:1])
@@ -95,10 +142,10 @@ def test_target_makes_up_for_what_is_lacking(family: str) -> None:
 
     def rough(wanted: Wanted) -> BitplaneLayer:
         seen.append(wanted)
-        return parse("signs:k=2,scale=row").quantize(wanted.target, wanted.name, CODES)
+        return made("signs:k=2,scale=row", wanted)
 
-    found = {layer.name: layer for layer in
-             calibrate(model, tokens, rough, lambda _: None, torch.float32)}  # fmt: skip
+    layers = calibrate(model, tokens, NONE, CODES, rough, lambda _: None, dtype=torch.float32)
+    found = {layer.name: layer for layer in layers}
     assert [one.name for one in seen] == list(found)
     assert sorted(found) == sorted(llm.linear_layers(model))
     blocks, _ = blocks_of(model.model, tokens[:1])
@@ -107,8 +154,7 @@ def test_target_makes_up_for_what_is_lacking(family: str) -> None:
     groups = groups_of(blocks[0], hidden[0])
     for group in groups[:-1]:
         for name in group.names:
-            bias = blocks[0].linears()[name].bias
-            layer = CodedLinear(found[f"{blocks[0].name}.{name}"], bias, torch.float32)
+            layer = CodedLinear(found[f"{blocks[0].name}.{name}"], torch.float32)
             coded.module.set_submodule(name, layer)
     name = groups[-1].names[0]
     last, losses = coded.linears()[name], []
@@ -126,10 +172,12 @@ def test_fine_layers_change_nothing(family: str) -> None:
     def fine(wanted: Wanted) -> BitplaneLayer:
         own = layers[wanted.name].weight.detach()
         assert float((wanted.target - own).norm()) < 0.1 * float(own.norm())
-        return parse("int:bits=8,group=8").quantize(wanted.target, wanted.name, CODES)
+        return made("int:bits=8,group=8", wanted)
 
     layers = llm.linear_layers(model)
-    found = list(calibrate(model, windows(), fine, lambda _: None, torch.float32))
+    found = list(
+        calibrate(model, windows(), NONE, CODES, fine, lambda _: None, dtype=torch.float32)
+    )
     assert sorted(layer.name for layer in found) == sorted(layers)
 
 
@@ -140,13 +188,11 @@ def test_calibrated_layers_foretell_better(tmp_path: Path) -> None:
         own = model.model(input_ids=windows(64, seed=4)).logits
     for text in (None, tokens):
         file = tmp_path / "layers.safetensors"
-        quantize_model(model, spec, Activation(), file, {}, windows=text)
+        quantize_model(model, choose(model), spec, Activation(), file, {}, windows=text)
         other = tiny_llm()
         with open_layers(file) as opened:
             for name in opened.names:
-                other.model.set_submodule(
-                    name, CodedLinear(opened.layer(name), None, torch.float32)
-                )
+                other.model.set_submodule(name, CodedLinear(opened.layer(name), torch.float32))
         with torch.no_grad():
             losses.append(
                 float((other.model(input_ids=windows(64, seed=4)).logits - own).square().mean())
@@ -160,17 +206,17 @@ def test_known_layers_are_not_asked_for() -> None:
 
     def quantized(wanted: Wanted) -> BitplaneLayer:
         asked.append(wanted.name)
-        return parse("int:bits=8,group=8").quantize(wanted.target, wanted.name, CODES)
+        return made("int:bits=8,group=8", wanted)
 
-    every = {layer.name: layer for layer in
-             calibrate(model, windows(), quantized, lambda _: None, torch.float32)}  # fmt: skip
+    layers = calibrate(
+        model, windows(), NONE, CODES, quantized, lambda _: None, dtype=torch.float32
+    )
+    every = {layer.name: layer for layer in layers}
     left = [name for name in every if name.endswith("0.mlp.up_proj") or ".1." in name]
     first = list(asked)
     asked.clear()
-    again = calibrate(
-        model, windows(), quantized,
-        lambda name: None if name in left else every[name], torch.float32,
-    )  # fmt: skip
+    kept = {name: layer for name, layer in every.items() if name not in left}
+    again = calibrate(model, windows(), NONE, CODES, quantized, kept.get, dtype=torch.float32)
     assert [layer.name for layer in again] == list(every)
     assert asked == [name for name in first if name in left]
 
@@ -207,3 +253,92 @@ def test_text_of_the_model_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     taken = chances.gather(2, found[:, 1:, None]).mean()
     sampled = chances.square().sum(-1).mean()
     assert abs(float(taken - sampled)) < 0.05
+
+
+@pytest.mark.parametrize("family", ["llama", "opt"])
+@pytest.mark.parametrize("method", ["none", "smooth", "gamma", "os+"])
+@pytest.mark.parametrize("rotation", [0, 8])
+def test_changes_of_inputs_are_exact(family: str, method: Method, rotation: int) -> None:
+    """With fine codes and weights, the changed model puts out what the float model does."""
+    model, text = tiny_llm(family), windows()
+    how = Migration(method, rotation)
+    layers = calibrate(
+        model, text, how, CODES, lambda wanted: made("int:bits=8,group=1", wanted),
+        lambda _: None, dtype=torch.float32,
+    )  # fmt: skip
+    found = list(layers)
+    with torch.no_grad():
+        own = model.model(input_ids=text).logits
+    changed = [layer.equivalence for layer in found if layer.equivalence is not None]
+    assert bool(changed) == (how != NONE)
+    assert all(change.rotation == rotation for change in changed)
+    if method == "gamma" and not rotation:
+        assert len(changed) < len(found), "inputs that no norm makes stay"
+    for stand_in in (DenseLinear, ReferenceLinear):
+        other = tiny_llm(family)
+        replace_layers(other.model, found, stand_in)
+        with torch.no_grad():
+            got = other.model(input_ids=text).logits
+        torch.testing.assert_close(got, own, atol=2e-3 * float(own.abs().max()), rtol=0.0)
+
+
+def test_scale_of_a_norm() -> None:
+    model = tiny_llm("opt")
+    blocks, _ = blocks_of(model.model, windows()[:1])
+    norm = blocks[0].module.get_submodule("final_layer_norm")
+    assert isinstance(norm, torch.nn.LayerNorm)
+    random = torch.Generator().manual_seed(0)
+    norm.weight.data = torch.randn(tiny.HIDDEN, generator=random)
+    norm.bias.data = torch.randn(tiny.HIDDEN, generator=random)
+    found = norm_scale(blocks[0], "final_layer_norm", tiny.HIDDEN)
+    torch.testing.assert_close(found, norm.weight.detach(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["smooth", "os+"])
+def test_outliers_are_migrated(method: Method) -> None:
+    """One input a hundred times as large as the others costs all of them their codes."""
+    random = torch.Generator().manual_seed(0)
+    x, weights = torch.randn(256, 32, generator=random), torch.randn(64, 32, generator=random)
+    x[:, 3] *= 100
+    x[:, 4] += 50
+    inputs = Inputs(x.T @ x / 256, x.mean(0), x.amin(0), x.amax(0), x, None)
+    losses = []
+    for how in (NONE, Migration(method)):
+        change = equivalence(how, inputs, weights, Activation(bits=6)) or Equivalence()
+        codes = encode(change.inputs(x)[:, None], Activation(bits=6))
+        got = codes.values[:, 0] * codes.scale[:, None]
+        shift = 0 if change.shift is None else weights @ torch.from_numpy(change.shift)
+        losses.append(
+            float((got @ change.weights(weights).T + shift - x @ weights.T).square().sum())
+        )
+    assert losses[1] < 0.2 * losses[0]
+
+
+def test_rotation_spreads_and_returns() -> None:
+    random = torch.Generator().manual_seed(0)
+    x = torch.zeros(1, 32)
+    x[0, 5] = 8.0
+    assert rotated(x, 16)[0, :16].abs().tolist() == [2.0] * 16
+    assert not rotated(x, 16)[0, 16:].any()
+    y = torch.randn(7, 48, generator=random)
+    torch.testing.assert_close(rotated(rotated(y, 16), 16), y)
+
+
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [
+        ({"rotation": 3}, "rotation must be a power of two from 2 on, or 0, got 3"),
+        ({"rotation": 1}, "rotation must be a power of two from 2 on, or 0, got 1"),
+        ({"scale": np.zeros(2, np.float32)}, "scale must be other than 0, got 0"),
+        ({"shift": np.full(2, np.nan, np.float32)}, "shift must be finite, got a NaN"),
+    ],
+)
+def test_unfit_changes(parts: dict, line: str) -> None:
+    with pytest.raises(ValueError, match=line):
+        Equivalence(**parts)
+
+
+def test_rotation_must_divide() -> None:
+    line = "rotation must divide 12 inputs, as 2, 4 does, got 8"
+    with pytest.raises(ValueError, match=line):
+        Equivalence(rotation=8).check_inputs(12)

@@ -108,7 +108,7 @@ def test_stored_bits(spec: str, out: int, columns: int) -> None:
     layer = layer_of(spec, weights(out, columns))
     rank, views = layer.paths[0].stages[0].out, layer.paths[0].stages[0].views
     path = rank * (out + columns) + 32 * (views * columns + out) + 16 * views * rank
-    path += 32 * views * (rank + out) if views > 1 else 64
+    path += 16 * views * (rank + out) + 32 if views > 1 else 64
     assert layer.stored_bits == len(layer.paths) * path
 
 

@@ -69,6 +69,19 @@ def test_all_limits_hold_and_one_is_met(
     assert (np.maximum(np.maximum(own, made), beside) > 0.96).all()  # halves kept free: 3 %
 
 
+@pytest.mark.parametrize("mix", [((1, -1, 0),), ((1, 2, -4, 0), (0, 0, 0, -4)), ((-128, 0),)])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_integers_stay_as_they_are(mix: Mix, bits: int) -> None:
+    """Rounding again changes nothing where no sum is at its limit."""
+    values = np.random.default_rng(bits).standard_normal((9, 4, len(mix)))
+    first, unit = fixed_coefficients(values, None, mix, bits)
+    assert np.abs(mixed(first.astype(np.int64), mix)).max() <= 32767
+    real = first.astype(np.float64) * unit[:, None, None]
+    again, other = fixed_coefficients(real, None, mix, bits)
+    assert np.array_equal(again, first)
+    assert np.array_equal(other, unit)
+
+
 def test_no_mix_has_no_slack() -> None:
     values = np.array([[[1.0, -2.0]], [[4.0, 0.5]]])
     offset = np.array([[-4.0], [0.0]])

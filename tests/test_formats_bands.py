@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.dense import dense, relative_error
 from models.formats.bands import choose_columns
+from models.formats.blocks import Blocks
 from models.threads import one_thread
 
 NEAR = 2e-3
@@ -67,6 +68,12 @@ def billm(weight: NDArray, block: int, salient: int) -> NDArray[np.float64]:
     return result
 
 
+def chosen(weight: NDArray, block: int, salient: int) -> tuple[Blocks, Blocks | None]:
+    """Choose columns by the squares of their weights."""
+    wide = torch.from_numpy(weight).double()
+    return choose_columns(wide, wide.square(), block, salient)
+
+
 @pytest.mark.parametrize(
     ("rows", "columns", "block", "salient"),
     [(6, 32, 16, 3), (6, 37, 16, 3), (1, 33, 16, 2), (4, 33, 8, 5), (3, 12, 12, 11), (5, 9, 2, 1)],
@@ -96,7 +103,7 @@ def test_number_of_salient_columns_is_the_best_tried() -> None:
     rng = np.random.default_rng(8)
     spread = np.where(np.arange(64) % 16 < 2, 9.0, 1.0)  # 2 of 16 columns stand out
     weight = (rng.standard_normal((40, 64)) * spread).astype(np.float32)
-    plain, salient = choose_columns(torch.from_numpy(weight).double(), 16, 0)
+    plain, salient = chosen(weight, 16, 0)
     assert salient is not None
     assert salient.group == 2
     assert plain.group == 14
@@ -104,11 +111,11 @@ def test_number_of_salient_columns_is_the_best_tried() -> None:
 
 
 def test_last_block_of_one_column_is_plain() -> None:
-    plain, salient = choose_columns(torch.from_numpy(weights(3, 17)).double(), 8, 2)
+    plain, salient = chosen(weights(3, 17), 8, 2)
     assert salient is not None
     assert salient.columns.max() < 16
     assert plain.columns[-1] == 16
-    assert choose_columns(torch.ones(2, 1).double(), 1, 0)[1] is None
+    assert chosen(np.ones((2, 1), np.float32), 1, 0)[1] is None
 
 
 def refined(part: NDArray) -> NDArray:
@@ -156,12 +163,11 @@ def test_salient_weights_take_the_nearest_of_four_levels() -> None:
     layer = layer_of("arb:block=32,salient=8", weight)
     stage, unit, got = stage_of(layer, 1), layer.paths[1].out_scale, dense(layer)
     assert stage.gather is not None
-    assert stage.offset is not None
     for n in range(6):
         for block in range(2):
             columns = stage.gather[8 * block : 8 * block + 8]
-            first, second = stage.coefficients[0, n, block].tolist()
-            low = stage.offset[0, n, block]
+            first, second = stage.spread_coefficients()[0, n, block].tolist()
+            low = stage.spread_offset()[0, n, block]
             levels = float(unit[n]) * (low + np.array([0, first, second, first + second]))
             far = np.abs(weight[n, columns][:, None] - levels).min(1)
             assert np.allclose(np.abs(weight[n, columns] - got[n, columns]), far, atol=NEAR)
@@ -204,5 +210,5 @@ def test_magnitudes_are_least_squares_of_their_scales() -> None:
                 part = slice(block * stage.group, (block + 1) * stage.group)
                 basis = (signs[:, n, part] * stage.column_scale[0, part]).T
                 want = np.linalg.lstsq(basis, weight[n, stage.gather[part]], rcond=None)[0]
-                got = stage.coefficients[0, n, block] / 2 * unit[n]
+                got = stage.coefficients[0, n, block] * unit[n]
                 assert np.abs(got - want).max() < NEAR

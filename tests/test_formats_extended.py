@@ -107,27 +107,49 @@ def test_layers_survive_a_file(spec: str, tmp_path: Path) -> None:
     ("spec", "bits"),
     [
         ("fdb:group=5", 2 * 660 + 20 * 7 * 32 + 20 * 32),
-        ("binary", 660 + 20 * 32 + 20 * 32),
-        ("binary:mean=dropped", 660 + 32 + 20 * 32),
-        ("binary:scale=group,group=5", 660 + 20 * 7 * 32 + 20 * 32),
+        ("fdb:group=5,coef_bits=8", 2 * 660 + 20 * 7 * 16 + 20 * 32),
+        ("binary", 660 + 20 * 32 + 4 * 8 + 20 * 32),
+        ("binary:mean=dropped", 660 + 16 + 2 * 8 + 20 * 32),
+        ("binary:scale=group,group=5", 660 + 20 * 7 * 32 + 4 * 8 + 20 * 32),
+        ("binary:scale=group,group=5,mean=dropped", 660 + 20 * 7 * 16 + 2 * 8 + 20 * 32),
+        ("binary:scale=group,group=5,coef_bits=8", 660 + 20 * 7 * 16 + 4 * 8 + 20 * 32),
         # 5 blocks, the last of one column and not salient: 4 blocks with 2 salient columns
         (
             "billm:block=8,salient=2",
-            2 * 660 + 20 * 5 * 64 + 20 * 4 * 48 + 2 * 20 * 32 + 33 * 32,
+            2 * 660 + 20 * 5 * 64 + 20 * 4 * 48 + 25 * 8 + 2 * 20 * 32 + 33 * 32,
         ),
-        ("arb:block=8,salient=2", 2 * 660 + 20 * 5 * 64 + 20 * 4 * 48 + 2 * 20 * 32 + 33 * 32),
+        (
+            "billm:block=8,salient=2,coef_bits=8",
+            2 * 660 + 20 * 5 * 32 + 20 * 4 * 24 + 25 * 8 + 2 * 20 * 32 + 33 * 32,
+        ),
+        (
+            "arb:block=8,salient=2",
+            2 * 660 + 20 * 5 * 64 + 20 * 4 * 48 + 25 * 8 + 2 * 20 * 32 + 33 * 32,
+        ),
+        (
+            "arb:block=8,salient=2,coef_bits=8",
+            2 * 660 + 20 * 5 * 32 + 20 * 4 * 24 + 25 * 8 + 2 * 20 * 32 + 33 * 32,
+        ),
         (
             "arb:block=8,salient=2,scales=both",
-            2 * 660 + 20 * 5 * 48 + 20 * 4 * 48 + 2 * 20 * 32 + 33 * 32 + 33 * 32,
+            2 * 660 + 20 * 9 * 32 + 12 * 8 + 2 * 20 * 32 + 33 * 32 + 33 * 32,
         ),
-        ("pbllm", 9 * 660 + 20 * 11 * 16 + 20 * 32),
+        (
+            "arb:block=8,salient=2,scales=both,coef_bits=8",
+            2 * 660 + 20 * 9 * 16 + 12 * 8 + 2 * 20 * 32 + 33 * 32 + 33 * 32,
+        ),
+        ("pbllm", 9 * 660 + 20 * 3 * 16 + 3 * 11 * 8 + 20 * 32),
         ("onebit", 660 + 32 + 20 * 32 + 33 * 32),
         ("jsq", 9 * 660 + 8 * 16 + 20 * 32),
         ("jsq:bits=4", 5 * 660 + 4 * 16 + 20 * 32),
         # 5 blocks of 8 inputs, 16 samples each, and the matrix
-        ("sdq:block=8", 2 * 20 * 80 + 20 * 5 * 48 + 20 * 32 + 16 * 16 * 8),
-        ("sdq:block=8,levels=binary,osr=1.5", 20 * 60 + 20 * 5 * 32 + 20 * 32 + 16 * 12 * 8),
-        ("sdq:block=8,profile=repeat", 2 * 20 * 80 + 20 * 5 * 48 + 20 * 32),
+        ("sdq:block=8", 2 * 20 * 80 + 20 * 5 * 32 + 6 * 8 + 20 * 32 + 16 * 16 * 8),
+        (
+            "sdq:block=8,levels=binary,osr=1.5",
+            20 * 60 + 20 * 5 * 32 + 4 * 8 + 20 * 32 + 16 * 12 * 8,
+        ),
+        ("sdq:block=8,profile=repeat", 2 * 20 * 80 + 20 * 5 * 32 + 6 * 8 + 20 * 32),
+        ("sdq:block=8,profile=repeat,coef_bits=8", 2 * 20 * 80 + 20 * 5 * 16 + 6 * 8 + 20 * 32),
     ],
 )
 def test_storage(spec: str, bits: int) -> None:
@@ -188,6 +210,11 @@ def test_scales_of_groups_fit_whole_rows_only(spec: str) -> None:
         ("fdb:group=0", "group must be 1 or more, got 0"),
         ("binary:group=64", "group must be left out with scale row, got 64"),
         ("binary:scale=group,group=0", "group must be 1 or more, got 0"),
+        ("fdb:coef_bits=7", "coef_bits must be from 8 to 16, got 7"),
+        (
+            "binary:mean=dropped,coef_bits=8",
+            "coef_bits must be left out where a row has one scale only, got 8",
+        ),
         ("binary:form=xnor", "form must be one of sign, bool, got 'xnor'"),
         (
             "binary:mean=droped",

@@ -110,9 +110,8 @@ def test_xnor_net_rows_are_exact() -> None:
     weight = weights(6, 33)
     layer = layer_of("binary:mean=dropped", weight)
     stage = stage_of(layer)
-    assert stage.coefficients.tolist() == [[[[2]]]]
-    assert stage.offset is not None
-    assert stage.offset.tolist() == [[[-1]]]
+    assert stage.coefficients.tolist() == [[[[1]]]]
+    assert stage.mix == ((2, -1),)
     want = binarized(weight, 33, "dropped").astype(np.float32)
     assert np.array_equal(dense(layer), want)
 
@@ -135,7 +134,7 @@ def test_signs_of_both_sides_are_one_count() -> None:
     weight, x = weights(5, 40), weights(3, 40, seed=2)
     layer = layer_of("binary:mean=dropped", weight, ONE_BIT)
     stage = stage_of(layer)
-    assert stage.coefficients.tolist() == [[[[4]]]]
+    assert stage.mix == ((4, -2),)
     w, b = planes_of(layer)[0], (x > 0).astype(np.float64)
     both = b @ w.T
     count = 4 * both - 2 * b.sum(1)[:, None] - 2 * w.sum(1) + 40
@@ -202,17 +201,20 @@ def test_pbllm_keeps_the_largest_and_binarizes_the_others(share: int) -> None:
     kept = np.abs(weight) >= (np.sort(np.abs(weight).ravel())[::-1][count - 1] if count else np.inf)
     assert kept.sum() == count
     want = np.empty_like(wide)
+    layer = layer_of(f"pbllm:share={share}", weight)
+    steps = stage_of(layer).coefficients[0, :, 0, 0] * layer.paths[0].out_scale
     for n in range(8):
         step = max((abs(value) for value in wide[n][kept[n]]), default=0.0) / 127
+        assert step == pytest.approx(steps[n], rel=1 / 255)  # 8 of the 16 bits are places
+        step = steps[n]
         others = wide[n][~kept[n]]
         mean = others.mean() if others.size else 0.0
         scale = np.abs(others - mean).mean() if others.size else 0.0
         for j in range(30):
             if kept[n, j]:
-                want[n, j] = np.rint(wide[n, j] / step) * step
+                want[n, j] = np.clip(np.rint(wide[n, j] / step), -127, 127) * step
             else:
                 want[n, j] = mean + (scale if wide[n, j] >= mean else -scale)
-    layer = layer_of(f"pbllm:share={share}", weight)
     assert np.abs(dense(layer) - want).max() < NEAR
     assert np.array_equal(planes_of(layer)[0], kept)
     assert stage_of(layer).monomials == (1, 2, 3, 5, 9, 17, 33, 65, 129, 257)

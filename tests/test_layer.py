@@ -11,6 +11,7 @@ from hwgen.config import HardwareConfig
 from sim.engine import Engine, Outcome
 from sim.jobs import Job
 from sim.layer import run_layer
+from sim.memory import Memory
 
 
 class Faultless(Engine):
@@ -26,10 +27,12 @@ class Faultless(Engine):
         idle: float = 0.0,
         stall: float = 0.0,
         seed: int = 0,
-        progress: Callable[[int], object] = lambda cycles: None,
+        memory: Memory | None = None,
+        progress: Callable[[int], object] = lambda words: None,
     ) -> Outcome:
         steps = sum(job.steps(self.config) for job in jobs)
-        return Outcome([job.expected() for job in jobs], steps + self.config.latency)
+        cycles = steps + self.config.latency
+        return Outcome([job.expected() for job in jobs], cycles, cycles)
 
 
 @pytest.mark.parametrize(("act_bits", "digit"), [(8, 1), (8, 2), (8, 8), (9, 2), (9, 4)])

@@ -46,7 +46,7 @@ def check(layer: BitplaneLayer, x: NDArray[np.float32], what: object) -> None:
         accumulators = reference.accumulate(index, codes)
         assert accumulators.dtype == torch.int64
         for token in range(len(x)):
-            values, exponents, scale = naive.codes(path, x[token])
+            values, exponents, scale = naive.codes(path, naive.changed(layer, x[token]))
             place = (what, index, token)
             assert codes.values[token].tolist() == values, place
             if codes.exponents is not None:

@@ -10,8 +10,8 @@ from hwgen.emit import verilog
 from sim import rtl
 from sim.cases import every_kind, random_job
 from sim.engine import Engine
+from sim.lint import lint
 from sim.standard import SMALL, STANDARD
-from sim.verilated import lint
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +70,12 @@ def test_engine_equals_reference(config: HardwareConfig) -> None:
 
 
 def test_engine_that_is_stuck_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sim import engine
+    from sim import drive, engine
 
     break_verilog(
         monkeypatch, engine, ".word_available(weights__available)", ".word_available(1'b0)"
     )
-    monkeypatch.setattr(engine, "PATIENCE", 100)
+    monkeypatch.setattr(drive, "PATIENCE", 100)
     stuck = Engine(SMALL[0])
     job = random_job(np.random.default_rng(0), SMALL[0])
     with pytest.raises(RuntimeError, match=r"^the circuit must go on, got 100 cycles of nothing$"):

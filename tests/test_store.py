@@ -23,11 +23,14 @@ from safetensors.numpy import save_file
 from models import bitplane, store
 from models.bitplane import BitplaneLayer
 from models.codes import Activation, Requantize, Transform
+from models.equivalence import Equivalence
 from models.reference import run
 from models.stage import Stage
 from models.store import open_layers, save
 
-PARTS = (BitplaneLayer, bitplane.Path, Stage, Activation, Transform, Requantize)
+PARTS = (
+    BitplaneLayer, bitplane.Path, Stage, Activation, Transform, Requantize, Equivalence,
+)  # fmt: skip
 PAGE = Path(__file__).parent.parent / "docs" / "bitplane.md"
 
 
@@ -343,7 +346,7 @@ S = "a.b.paths.0.stages.0"
         (lambda t, h: h["layers"]["a.b"].update(post="x"), "post must be none or layernorm, got x"),
         (
             lambda t, h: h.update(version=1),
-            f"{S} must have the fields of a Stage, got a foreign mix",
+            "a.b must have the fields of a BitplaneLayer, got a foreign equivalence",
         ),
         (
             lambda t, h: first(h).pop("mix"),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sim import tools
-from sim.verilated import Verilated, lint
+from sim.lint import lint
+from sim.verilated import Verilated
 
 COUNTER = """\
 module counter(input wire clk, input wire rst, input wire en, output reg [7:0] count);

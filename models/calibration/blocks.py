@@ -15,12 +15,16 @@ from transformers import PreTrainedModel
 
 @dataclass(frozen=True)
 class Block:
-    """A block, the name of its module, and what it is called with beside the hidden states."""
+    """A block, the name of its module, and what it is called with beside the hidden states.
+
+    ``alone`` says that it returns hidden states, not a tuple that begins with them.
+    """
 
     name: str
     module: nn.Module
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    alone: bool
 
     def copy(self, dtype: torch.dtype) -> "Block":
         """Return a copy that computes in another type."""
@@ -28,7 +32,8 @@ class Block:
             lambda x: x.to(dtype) if isinstance(x, Tensor) and x.is_floating_point() else x,
             (self.args, self.kwargs),
         )
-        return Block(self.name, copy.deepcopy(self.module).to(dtype), args, kwargs)
+        module = copy.deepcopy(self.module).to(dtype)
+        return Block(self.name, module, args, kwargs, self.alone)
 
     def run(self, hidden: Tensor) -> Tensor:
         """Return the hidden states after the block; (1, tokens, width)."""
@@ -69,6 +74,7 @@ def blocks_of(model: PreTrainedModel, window: Tensor) -> tuple[list[Block], Tens
     """
     prefix, modules = _longest_list(model)
     seen: dict[int, tuple[Tensor, tuple[Any, ...], dict[str, Any]]] = {}
+    alone: dict[int, bool] = {}
 
     def keep(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         rest = dict(kwargs)
@@ -77,7 +83,11 @@ def blocks_of(model: PreTrainedModel, window: Tensor) -> tuple[list[Block], Tens
             raise ValueError(f"blocks must take hidden states first, got {type(hidden).__name__}")
         seen[id(module)] = (hidden.detach(), tuple(args[1:]), rest)
 
+    def look(module: nn.Module, _: tuple[Any, ...], result: Any) -> None:
+        alone[id(module)] = isinstance(result, Tensor)
+
     hooks = [block.register_forward_pre_hook(keep, with_kwargs=True) for block in modules]
+    hooks += [block.register_forward_hook(look) for block in modules]
     try:
         with torch.no_grad():
             model(input_ids=window, use_cache=False)
@@ -85,7 +95,7 @@ def blocks_of(model: PreTrainedModel, window: Tensor) -> tuple[list[Block], Tens
         for hook in hooks:
             hook.remove()
     found = [
-        Block(f"{prefix}.{index}", module, *seen[id(module)][1:])
+        Block(f"{prefix}.{index}", module, *seen[id(module)][1:], alone[id(module)])
         for index, module in enumerate(modules)
     ]
     return found, seen[id(modules[0])][0]

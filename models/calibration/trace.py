@@ -12,6 +12,8 @@ from models.calibration.blocks import Block, Reached
 
 NEAR = 1e-3
 """Of the largest hidden state: what float32 sums may differ by."""
+LARGE = 1e3
+"""Beside it, what norms add to a variance is nothing."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,13 @@ class Group:
         In the block.
     additive : bool
         There is one, and what it puts out is added to the block's hidden states as it is.
+    norm : str or None
+        The module with a scale for each channel whose output the input is.
     """
 
     names: tuple[str, ...]
     additive: bool
+    norm: str | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,12 @@ def groups_of(block: Block, hidden: Tensor) -> list[Group]:
         linear.register_forward_pre_hook(_reading(lambda x, name=name: calls.append((name, x))))
         for name, linear in block.linears().items()
     ]
+    norms: list[tuple[str, Tensor]] = []
+    hooks += [
+        module.register_forward_hook(_writing(lambda y, name=name: norms.append((name, y))))
+        for name, module in block.module.named_modules()
+        if getattr(getattr(module, "weight", None), "ndim", 0) == 1
+    ]
     with _hooked(hooks):
         block.run(hidden)
     by_input: list[tuple[Tensor, list[str]]] = []
@@ -76,9 +87,27 @@ def groups_of(block: Block, hidden: Tensor) -> list[Group]:
             by_input.append((x, [name]))
     order = [name for _, names in by_input for name in names]
     return [
-        Group(tuple(names), len(names) == 1 and _is_additive(block, names[0], order, hidden))
-        for _, names in by_input
+        Group(
+            tuple(names),
+            len(names) == 1 and _is_additive(block, names[0], order, hidden),
+            next((name for name, y in norms if y is x), None),
+        )
+        for x, names in by_input
     ]
+
+
+def norm_scale(block: Block, name: str, width: int) -> Tensor:
+    """Return by what a norm multiplies each channel; float32, (width,).
+
+    Inputs of one magnitude and alternating signs are their own norm, so half the difference of
+    what opposite ones give is the scale.
+    """
+    signs = torch.ones(width)
+    signs[1::2] = -1.0
+    norm = block.module.get_submodule(name)
+    with torch.no_grad():
+        high, low = (norm(sign * LARGE * signs[None, None])[0, 0] for sign in (1.0, -1.0))
+    return (high - low) / 2 * signs
 
 
 def trace(block: Block, groups: list[Group], hidden: Tensor, last: int | None = None) -> Trace:

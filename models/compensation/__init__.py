@@ -5,14 +5,11 @@ from dataclasses import replace
 from torch import Tensor
 
 from models.bitplane import BitplaneLayer
-from models.checks import require
 from models.compensation.feedback import feed_back
-from models.compensation.parts import part_of, path_of, stored_as
+from models.compensation.hessian import damped
+from models.compensation.parts import part_of, with_codes, with_coefficients
 from models.compensation.sweeps import Descent
 from models.threads import one_thread
-
-DAMPING = 0.01
-"""Part of the mean of the Hessian's diagonal that is added to it."""
 
 
 @one_thread()
@@ -20,6 +17,9 @@ def compensated(
     layer: BitplaneLayer, target: Tensor, hessian: Tensor, fixed: int = 0, sweeps: int = 4
 ) -> BitplaneLayer:
     """Choose planes and coefficients anew, so that outputs change least.
+
+    Each step after error feedback lowers the error. Feedback itself may, rarely and on small
+    matrices, end where a layer was better before; it is then returned as it was.
 
     Parameters
     ----------
@@ -34,18 +34,20 @@ def compensated(
     sweeps : int
         Rounds of coordinate descent and least squares after error feedback.
     """
-    mean = float(hessian.diagonal().mean())
-    require(mean > 0, "the layer's inputs", "be other than zero", "zeros only")
-    hessian = hessian / mean
-    hessian.diagonal().add_(DAMPING)
+    hessian = damped(hessian)
     parts = [part_of(path, fixed) for path in layer.paths]
+    before = Descent(target, hessian, parts).error()
     feed_back(target, hessian, parts)
     descent = Descent(target, hessian, parts)
     for _ in range(sweeps):
         descent.sweep_coefficients()
         descent.sweep_codes()
-    parts = [stored_as(part, path) for part, path in zip(parts, layer.paths, strict=True)]
+    pairs = zip(parts, layer.paths, strict=True)
+    paths = [with_codes(part, with_coefficients(part, path)) for part, path in pairs]
+    parts = [part_of(path, fixed) for path in paths]
     descent = Descent(target, hessian, parts)
     descent.sweep_codes()
-    paths = [path_of(part, path) for part, path in zip(parts, layer.paths, strict=True)]
+    if descent.error() > before:
+        return layer
+    paths = [with_codes(part, path) for part, path in zip(parts, paths, strict=True)]
     return replace(layer, paths=tuple(paths))

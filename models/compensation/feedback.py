@@ -7,6 +7,7 @@ Hessian, columns in order of falling ``H_jj``, and groups whose levels are fixed
 import torch
 from torch import Tensor
 
+from models.compensation.hessian import inverse_factor
 from models.compensation.parts import Part
 
 BLOCK = 128
@@ -23,8 +24,7 @@ def feed_back(target: Tensor, hessian: Tensor, parts: list[Part]) -> None:
         Positive definite.
     """
     order = hessian.diagonal().argsort(descending=True, stable=True)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian[order][:, order].double()))
-    upper = torch.linalg.cholesky(inverse, upper=True).float()
+    upper = inverse_factor(hessian[order][:, order])
     left = target[:, order].clone()
     place = {int(column): (part, index) for part in parts
              for index, column in enumerate(part.inputs.tolist())}  # fmt: skip

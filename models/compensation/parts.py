@@ -14,7 +14,9 @@ from torch import Tensor
 
 from models import planes
 from models.bitplane import Path
-from models.fixed import fixed_point
+from models.coefficients import mixed
+from models.fixed import fixed_coefficients
+from models.integers import code_range, signed_bits
 from models.stage import Stage
 
 
@@ -118,14 +120,14 @@ def part_of(path: Path, fixed: int) -> Part:
     (stage,) = path.stages
     bits = torch.from_numpy(planes.unpack(stage.planes, stage.columns))  # (k, rows, columns)
     pattern = sum((bits[plane].long() << plane for plane in range(stage.k)), torch.tensor(0))
-    features = _features(stage)
-    code_of, patterns = _distinct(features, fixed)
+    features, shared = _features(stage), _shared(stage)
+    code_of, patterns = _distinct(features if shared is None else shared, fixed)
     kept = patterns & fixed
     names = kept.unique()
     scale = torch.from_numpy(np.broadcast_to(path.out_scale, stage.out).copy())
     stored = _stored(stage)
-    rows, groups, _ = stored.shape
-    free = rows == stage.out and stage.index is None
+    groups = stored.shape[1]
+    free = shared is None and stage.index is None
     return Part(
         inputs=_tensor(stage.gather, torch.arange(stage.columns)).long(),
         group=stage.columns if groups == 1 else stage.group,
@@ -140,37 +142,61 @@ def part_of(path: Path, fixed: int) -> Part:
     )
 
 
-def stored_as(part: Part, path: Path) -> Part:
-    """Round a part's coefficients to what its path can store."""
-    return replace(part, coefficients=part_of(path_of(part, path), 0).coefficients)
-
-
-def path_of(part: Part, like: Path) -> Path:
-    """Write a part as a path that stores its coefficients as ``like`` does."""
-    (stage,) = like.stages
+def with_codes(part: Part, path: Path) -> Path:
+    """Write a part's codes to the planes of its path."""
+    (stage,) = path.stages
     pattern = part.patterns[part.codes]
     bits = torch.stack([(pattern >> plane & 1).bool() for plane in range(stage.k)])
-    stage = replace(stage, planes=planes.pack(bits.numpy()))
+    return replace(path, stages=(replace(stage, planes=planes.pack(bits.numpy())),))
+
+
+def with_coefficients(part: Part, path: Path) -> Path:
+    """Round a part's coefficients to what its path can store."""
+    (stage,) = path.stages
     if part.freedom == "group":
-        whole, unit = fixed_point(part.coefficients.double().numpy(), _top(stage))
+        whole, unit = _rounded(part.coefficients.double().numpy(), stage)
         whole = whole[np.newaxis].astype(stage.coefficients.dtype)
         count = stage.coefficients.shape[-1]
         offset = None if stage.offset is None else np.ascontiguousarray(whole[..., count])
         coefficients = np.ascontiguousarray(whole[..., :count])
         stage = replace(stage, coefficients=coefficients, offset=offset)
-        return replace(like, stages=(stage,), out_scale=unit)
-    before = part_of(like, 0).coefficients
+        return replace(path, stages=(stage,), out_scale=unit)
+    before = part_of(path, 0).coefficients
     energy = before.square().sum((1, 2))
     factor = (part.coefficients * before).sum((1, 2)) / torch.where(energy > 0, energy, 1.0)
-    scale = like.out_scale * factor[: len(like.out_scale)].float().numpy()
-    return replace(like, stages=(stage,), out_scale=scale)
+    return replace(path, out_scale=path.out_scale * factor[: len(path.out_scale)].float().numpy())
 
 
-def _top(stage: Stage) -> int:
-    """Largest magnitude among the stored coefficients: that of the grid they were rounded to."""
-    arrays = [stage.coefficients, stage.offset]
-    sizes = [int(np.abs(array.astype(np.int32)).max()) for array in arrays if array is not None]
-    return max(*sizes, 1)
+def _rounded(values: np.ndarray, like: Stage) -> tuple[np.ndarray, np.ndarray]:
+    """Round coefficients, and last offsets, to integers that need no more bits than a stage's."""
+    width = signed_bits(int(np.abs(like.coefficients.astype(np.int32)).max()))
+    most = max(int(np.abs(part).max())
+               for part in (like.spread_coefficients(), like.spread_offset()))  # fmt: skip
+    top = code_range(max(8, signed_bits(most)), signed=True)[1]
+    count = like.coefficients.shape[-1]
+    offset = None if like.offset is None else values[..., count]
+    return fixed_coefficients(values[..., :count], offset, like.mix, max(8, width), top)
+
+
+def _shared(stage: Stage) -> Tensor | None:
+    """Values of all patterns if all rows and groups have one set of coefficients, else None.
+
+    Returns
+    -------
+    float32, (2**k, 1)
+        Without the offset.
+    """
+    if stage.index is not None or stage.coefficients.shape[:3] != (1, 1, 1):
+        return None
+    places = mixed(stage.coefficients[0, 0].astype(np.int32), stage.mix)[0, :-1]
+    return _term_bits(stage) @ torch.from_numpy(places.astype(np.float32))[:, None]
+
+
+def _term_bits(stage: Stage) -> Tensor:
+    """Which terms count in a pattern; float32, (2**k, terms)."""
+    patterns = torch.arange(1 << stage.k)[:, None]
+    masks = torch.tensor(stage.monomials)
+    return (patterns & masks == masks).float()
 
 
 def _features(stage: Stage) -> Tensor:
@@ -180,11 +206,9 @@ def _features(stage: Stage) -> Tensor:
     -------
     float32, (2**k, coefficients)
     """
-    patterns = torch.arange(1 << stage.k)[:, None]
-    masks = torch.tensor(stage.monomials)
-    terms = (patterns & masks == masks).float()
-    ones = torch.ones(len(patterns), 1)
-    if getattr(stage, "mix", None) is not None:
+    terms = _term_bits(stage)
+    ones = torch.ones(len(terms), 1)
+    if stage.mix is not None:
         terms = torch.cat([terms, ones], 1) @ torch.tensor(stage.mix, dtype=torch.float32).T
     return terms if stage.offset is None else torch.cat([terms, ones], 1)
 

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.bitplane import BitplaneLayer, Path
@@ -13,16 +11,15 @@ from models.checks import require
 from models.codes import Activation
 from models.formats.bands import centered_signs, choose_columns, large_ones
 from models.formats.blocks import Blocks, bands_path, signs_path
-from models.formats.spec import StageFormat
-from models.lower import real_matrix
-from models.threads import one_thread
+from models.formats.salient import SalientFormat
+from models.formats.spec import require_coef_bits
 
 STEPS = 15
 """Rounds of refinement, as published."""
 
 
 @dataclass(frozen=True)
-class Arb(StageFormat):
+class Arb(SalientFormat):
     """Bands of signs, refined in turn (ARB-LLM).
 
     Columns and bands are those of ``billm``; then means, scales and signs are improved in turn,
@@ -31,36 +28,37 @@ class Arb(StageFormat):
     beside those of row, block and band (ARB-LLM_RC); salient weights have two magnitudes, too,
     and choose the nearer one. Sign and band are then stored as two planes of signs.
 
-    Storage: as ``billm``; with both scales 48 per row and block of either kind, 32 more per
+    Storage: as ``billm``; with both scales 32 per row and block of either kind, 32 more per
     column.
     """
 
     scales: Literal["row", "both"] = "row"
     block: int = 128
     salient: int = 0
+    coef_bits: int = 16
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.block >= 1, "block", "be 1 or more", self.block)
         fits = 0 <= self.salient < self.block
         require(fits, "salient", f"be from 0 to {self.block - 1}", self.salient)
+        require_coef_bits(self.coef_bits)
 
-    @one_thread()
-    def fit(
-        self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
+    def fit_salient(
+        self, matrix: Tensor, name: str, activation: Activation, salience: Tensor
     ) -> BitplaneLayer:
         """Choose salient columns and bands, then refine."""
-        matrix = real_matrix(weight).double()
-        plain, salient = choose_columns(matrix, self.block, self.salient)
+        plain, salient = choose_columns(matrix.double(), salience, self.block, self.salient)
         large = large_ones(plain)
         if self.scales == "both":
-            paths = [_both_scales(plain, large, activation)]
-            paths += [_both_scales(salient, None, activation)] if salient is not None else []
+            paths = [_both_scales(plain, large, activation, self.coef_bits)]
+            if salient is not None:
+                paths.append(_both_scales(salient, None, activation, self.coef_bits))
             return BitplaneLayer(name, matrix.shape[1], tuple(paths))
         fits = [refined(plain.values, part & plain.known) for part in (~large, large)]
         mean, scale = (torch.stack(parts) for parts in zip(*fits, strict=True))
-        paths = [bands_path(plain, large, mean, scale, activation)]
-        paths += [_twice(salient, activation)] if salient is not None else []
+        paths = [bands_path(plain, large, mean, scale, activation, self.coef_bits)]
+        paths += [_twice(salient, activation, self.coef_bits)] if salient is not None else []
         return BitplaneLayer(name, matrix.shape[1], tuple(paths))
 
 
@@ -76,7 +74,7 @@ def refined(values: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
     return mean, scale
 
 
-def _twice(salient: Blocks, activation: Activation) -> Path:
+def _twice(salient: Blocks, activation: Activation, coef_bits: int) -> Path:
     """Refine a mean and two scales, every weight taking the nearest of the four levels."""
     values, known = salient.values, salient.known.double()
     count = known.sum(-1)
@@ -90,7 +88,8 @@ def _twice(salient: Blocks, activation: Activation) -> Path:
         second = ((rest - _sum(one, first) * known) * two).sum(-1) / count
         one, two = _nearest(values - mean[..., None], first, second)
     bits = salient.planes(one > 0, two > 0)
-    return signs_path(salient, bits, mean, torch.stack([first, second]), activation)
+    scales = torch.stack([first, second])
+    return signs_path(salient, bits, mean, scales, activation, coefficient_bits=coef_bits)
 
 
 def _sum(signs: Tensor, scale: Tensor) -> Tensor:
@@ -106,7 +105,9 @@ def _nearest(rest: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tenso
     return table[chosen, 0], table[chosen, 1]
 
 
-def _both_scales(blocks: Blocks, large: Tensor | None, activation: Activation) -> Path:
+def _both_scales(
+    blocks: Blocks, large: Tensor | None, activation: Activation, coef_bits: int
+) -> Path:
     """Refine two magnitudes per row and block, and scales of columns.
 
     Without given bands, every weight takes the nearer magnitude.
@@ -128,7 +129,7 @@ def _both_scales(blocks: Blocks, large: Tensor | None, activation: Activation) -
     bits = blocks.planes(positive, positive == upper)
     scales = torch.stack([(high + low) / 2, (high - low) / 2])
     spread = columns.flatten()[: len(blocks.columns)]
-    return signs_path(blocks, bits, torch.zeros_like(low), scales, activation, spread)
+    return signs_path(blocks, bits, None, scales, activation, spread, coef_bits)
 
 
 def _magnitudes(sizes: Tensor, columns: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,14 +15,16 @@ FEW_SHARES = SHARES[::10]
 """Those tried for each number of salient columns."""
 
 
-def choose_columns(matrix: Tensor, block: int, salient: int) -> tuple[Blocks, Blocks | None]:
-    """Set salient columns apart: of each block those with the largest sum of squares.
+def choose_columns(
+    matrix: Tensor, salience: Tensor, block: int, salient: int
+) -> tuple[Blocks, Blocks | None]:
+    """Set salient columns apart: of each block those with the largest sum of salience.
 
     All blocks have as many, except that one column of a short last block is never salient.
 
     Parameters
     ----------
-    matrix : float64, (out, in)
+    matrix, salience : float64, (out, in)
     salient : int
         How many of a block; 0 is the number, up to 32, with the least error if these are signs
         and signs of what those leave, and the others two bands of signs.
@@ -36,8 +38,8 @@ def choose_columns(matrix: Tensor, block: int, salient: int) -> tuple[Blocks, Bl
     require(block <= width, "block", f"be at most the layer's {width} inputs", block)
     starts = range(0, width, block)
     orders = [
-        start + part.square().sum(0).argsort(descending=True, stable=True)
-        for start, part in zip(starts, matrix.split(block, dim=1), strict=True)
+        start + part.sum(0).argsort(descending=True, stable=True)
+        for start, part in zip(starts, salience.split(block, dim=1), strict=True)
     ]
     if salient == 0 and block > 1:
         counts = [count for count in SALIENT if count < block]

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from models.bitplane import Path
 from models.codes import Activation
+from models.coefficients import Mix, signs_mix
 from models.formats.groups import in_groups
 from models.lower import path_from_real
 
@@ -45,8 +46,18 @@ def blocks_of(matrix: Tensor, columns: Tensor, group: int) -> Blocks:
     return Blocks(columns, in_groups(matrix[:, columns], group), in_groups(known, group, False)[0])
 
 
+BANDS: Mix = ((2, 1, -2, -1), (0, -1, 2, 0), (0, -1, 0, 1), (0, 1, 0, 0))
+"""Of the scales of the small and large weights, then of their means, for the terms sign, band and
+both: a weight of the small band is ``mean - scale``, and twice the scale more if positive."""
+
+
 def bands_path(
-    plain: Blocks, large: Tensor, mean: Tensor, scale: Tensor, activation: Activation
+    plain: Blocks,
+    large: Tensor,
+    mean: Tensor,
+    scale: Tensor,
+    activation: Activation,
+    coefficient_bits: int = 16,
 ) -> Path:
     """Lower two bands of ``mean + scale * sign(w - mean)``: planes sign and band, and their AND.
 
@@ -58,34 +69,36 @@ def bands_path(
     """
     own = torch.where(large, mean[1, ..., None], mean[0, ..., None])
     bits = plain.planes(plain.values >= own, large)
-    low = mean - scale
-    coefficients = [2 * scale[0], low[1] - low[0], 2 * (scale[1] - scale[0])]
+    stored = torch.cat([scale, mean]).movedim(0, 2)
     return path_from_real(
-        bits.numpy(), plain.group, torch.stack(coefficients, 2).numpy(), low[0].numpy(),
-        activation, monomials=(1, 2, 3), gather=plain.columns.to(torch.int32).numpy(),
+        bits.numpy(), plain.group, stored.numpy(), None, activation,
+        monomials=(1, 2, 3), gather=plain.columns.to(torch.int32).numpy(),
+        mix=BANDS, coefficient_bits=coefficient_bits,
     )  # fmt: skip
 
 
 def signs_path(
     blocks: Blocks,
     bits: Tensor,
-    mean: Tensor,
+    mean: Tensor | None,
     scales: Tensor,
     activation: Activation,
     column_scale: Tensor | None = None,
+    coefficient_bits: int = 16,
 ) -> Path:
-    """Lower a mean and planes of signs, each with a scale.
+    """Lower planes of signs, each with a scale, and a mean if there is one.
 
     Parameters
     ----------
     bits : bool, (k, out, columns)
-    mean : float64, (out, blocks)
+    mean : float64, (out, blocks), or None
     scales : float64, (k, out, blocks)
     column_scale : float64, (columns,), or None
     """
     columns = None if column_scale is None else column_scale[None].float().numpy()
+    stored = scales if mean is None else torch.cat([scales, mean[None]])
     return path_from_real(
-        bits.numpy(), blocks.group, 2 * scales.movedim(0, 2).numpy(),
-        (mean - scales.sum(0)).numpy(), activation,
+        bits.numpy(), blocks.group, stored.movedim(0, 2).numpy(), None, activation,
         gather=blocks.columns.to(torch.int32).numpy(), column_scale=columns,
+        mix=signs_mix(len(scales), mean is not None), coefficient_bits=coefficient_bits,
     )  # fmt: skip

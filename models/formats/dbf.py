@@ -28,7 +28,7 @@ class Product(Format):
     - signs: ``P r (out + in)``;
     - scales of inputs, and of the output, float32: ``32 P (l in + out)``;
     - factors between the stages, int16: ``16 P l r``;
-    - coefficients of both stages with their offsets, int16: ``32 P l (r + out)`` where
+    - coefficients of both stages, int16, with their mixes: ``16 P l (r + out) + 32 P`` where
       ``l > 1``, else ``64 P``.
 
     ``bits``, the target per weight, chooses the rank by the formula of the method's authors, whose

@@ -12,7 +12,7 @@ from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.codes import Activation
 from models.formats.fit import SortedGroups, best_fit, combinations, nearest_bits, sort_groups
-from models.formats.spec import StageFormat
+from models.formats.spec import StageFormat, require_coef_bits
 from models.lower import from_real, real_matrix
 from models.threads import one_thread
 
@@ -24,14 +24,16 @@ class Fdb(StageFormat):
     Weights are ``a1 * b1 + a2 * b2``, from ``a1 = 2s`` and ``a2 = -s``, whose levels are -s, 0, s
     and 2s (DB-LLM, arXiv 2402.11960). The authors then train the scales by distillation; here
     planes and scales are fitted to the weights in turn, from several s of either sign.
-    Storage: ``2 + 32 / group`` bits per weight and 32 per row.
+    Storage: ``2 + 32 / group`` bits per weight, 16 for 32 with ``coef_bits=8``; 32 per row.
     """
 
     group: int = 64
+    coef_bits: int = 16
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.group >= 1, "group", "be 1 or more", self.group)
+        require_coef_bits(self.coef_bits)
 
     @one_thread()
     def fit(
@@ -44,7 +46,10 @@ class Fdb(StageFormat):
         scales = torch.cat([best_fit(part, combos, starts(part)) for part in parts])
         bits = nearest_bits(matrix, self.group, combos, scales)
         scales = scales.view(len(matrix), -1, 2).numpy()
-        return from_real(name, bits.numpy(), self.group, scales, None, activation)
+        return from_real(
+            name, bits.numpy(), self.group, scales, None, activation,
+            coefficient_bits=self.coef_bits,
+        )  # fmt: skip
 
 
 def starts(groups: SortedGroups) -> Iterator[Tensor]:

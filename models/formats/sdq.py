@@ -13,10 +13,11 @@ from torch import Tensor
 from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.codes import Activation, Transform
+from models.coefficients import Mix, signs_mix
 from models.formats.groups import in_groups, row_parts
 from models.formats.modulator import Scales, Streams, best_scales, modulate
 from models.formats.resample import down_fourier, down_repeat, rotation, up_fourier, up_repeat
-from models.formats.spec import Format
+from models.formats.spec import Format, require_coef_bits
 from models.integers import code_range
 from models.lower import path_from_real, real_matrix
 from models.threads import one_thread
@@ -27,11 +28,13 @@ MOST_SHIFT = 32
 """That a transform may have."""
 DEVIATIONS = 4
 """Of a block of largest codes with random signs: what transformed codes saturate at."""
+TERNARY: Mix = ((1, -1, 0), (0, 0, 1))
+"""Of scale and mean, for samples of 1 and of -1."""
 
 
 @dataclass(frozen=True)
 class Sdq(Format):
-    """Sigma-delta streams of oversampled weights.
+    """Sigma-delta streams of weights.
 
     Each block of a row is rotated, resampled to ``osr * block`` samples, freed of its mean,
     scaled, and modulated to -1, 0, 1 (or -1, 1) by a first-order loop that starts anew in every
@@ -51,8 +54,8 @@ class Sdq(Format):
     authors' grid that lose least of 256 of the matrix's blocks. A short last block is padded with
     zeros.
 
-    Storage: per sample 2 bits (binary: 1), ``osr`` samples per weight; 48 (binary: 32) per row
-    and block; 32 per row; and the matrix, ``16 * osr * block**2``, for the layer.
+    Storage: per sample 2 bits (binary: 1), ``osr`` samples per weight; 32 per row and block, 16
+    with ``coef_bits=8``; 32 per row; and the matrix, ``16 * osr * block**2``, for the layer.
     """
 
     levels: Literal["ternary", "binary"] = "ternary"
@@ -61,6 +64,7 @@ class Sdq(Format):
     profile: Literal["matrix", "repeat"] = "matrix"
     bits: int = 12
     search: Literal["none", "grid"] = "none"
+    coef_bits: int = 16
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,6 +77,7 @@ class Sdq(Format):
         whole = samples.denominator == 1
         require(whole, "osr times block", "be a whole number", float(samples))
         require(2 <= self.bits <= 16, "bits", "be from 2 to 16", self.bits)
+        require_coef_bits(self.coef_bits)
         left_out = self.bits == Sdq.bits
         require(matrix or left_out, "bits", "be left out with profile repeat", self.bits)
 
@@ -103,11 +108,14 @@ class Sdq(Format):
             torch.cat([part.scale for part in found]),
             torch.cat([part.mean for part in found]),
         )
-        bits, coefficients, offset = _terms(streams, rows, ternary)
+        samples = streams.samples.T.reshape(rows, -1)
+        bits = torch.stack([samples > 0, samples < 0][: 2 if ternary else 1]).numpy()
+        stored = torch.stack([streams.scale.view(rows, -1), streams.mean.view(rows, -1)], 2)
         transform, worth = self._transform(down.T @ rotate.T, activation)
         path = path_from_real(
-            bits, self.samples, coefficients, offset, activation, transform=transform
-        )
+            bits, self.samples, stored.numpy(), None, activation, transform=transform,
+            mix=TERNARY if ternary else signs_mix(1, mean=True), coefficient_bits=self.coef_bits,
+        )  # fmt: skip
         path = replace(path, out_scale=path.out_scale * np.float32(worth))
         return BitplaneLayer(name, columns, (path,))
 
@@ -143,15 +151,3 @@ class Sdq(Format):
         return Transform(
             "matrix", self.block, self.samples, self.bits, fraction - finest, matrix=table
         ), 2.0**-finest
-
-
-def _terms(
-    streams: Streams, rows: int, ternary: bool
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
-    """Return planes (k, out, columns), coefficients (out, blocks, k) and offsets (out, blocks)."""
-    samples = streams.samples.T.reshape(rows, -1)
-    scale, mean = streams.scale.view(rows, -1), streams.mean.view(rows, -1)
-    if ternary:
-        bits = torch.stack([samples > 0, samples < 0])
-        return bits.numpy(), torch.stack([scale, -scale], 2).numpy(), mean.numpy()
-    return (samples > 0)[None].numpy(), (2 * scale)[..., None].numpy(), (mean - scale).numpy()

@@ -66,6 +66,16 @@ class StageFormat(Format):
     ) -> BitplaneLayer:
         """Return the layer that changes the weights least; as :meth:`quantize` otherwise."""
 
+    def fit_for(
+        self,
+        weight: NDArray[np.floating] | Tensor,
+        name: str,
+        activation: Activation,
+        hessian: Tensor,
+    ) -> BitplaneLayer:
+        """Fit, and choose by the inputs which weights get more planes, in formats that do so."""
+        return self.fit(weight, name, activation)
+
     def quantize(
         self,
         weight: NDArray[np.floating] | Tensor,
@@ -74,8 +84,10 @@ class StageFormat(Format):
         hessian: Tensor | None = None,
     ) -> BitplaneLayer:
         """Fit the weights; with a Hessian, compensate the layer for its inputs."""
-        layer = self.fit(weight, name, activation)
-        if hessian is not None:
+        if hessian is None:
+            layer = self.fit(weight, name, activation)
+        else:
+            layer = self.fit_for(weight, name, activation, hessian)
             layer = compensated(layer, real_matrix(weight), hessian, self.fixed)
         return self.finish(layer, activation)
 

@@ -1,0 +1,1 @@
+"""Layers of other programs' files as bitplane layers, and back."""

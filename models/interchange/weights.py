@@ -1,0 +1,119 @@
+"""The tensors of a folder in Transformers format, safetensors only, each read when asked for."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+from torch import Tensor
+from transformers import AutoConfig
+
+from models.interchange.skeleton import linear_names
+from models.pretrained import check_folder, one_line, quiet
+
+INDEX = "model.safetensors.index.json"
+WHOLE = "model.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Open tensors.
+
+    Attributes
+    ----------
+    folder : Path
+    config : dict
+        The JSON of ``config.json``.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    _files: dict[str, Any]
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a tensor of that name."""
+        return name in self._files
+
+    def tensor(self, name: str) -> Tensor:
+        """Read a tensor.
+
+        Raises
+        ------
+        ValueError
+            There is none of that name.
+        """
+        if name not in self:
+            raise ValueError(f"{self.folder} must hold tensor {name}, got none")
+        return self._files[name].get_tensor(name)
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Read a tensor of integers or, as float64, of any reals."""
+        tensor = self.tensor(name)
+        return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+
+    def bias(self, layer: str) -> NDArray[np.float32] | None:
+        """Read a layer's bias, if there is one."""
+        name = f"{layer}.bias"
+        return self.tensor(name).float().numpy() if name in self else None
+
+    def layers(self, last: str) -> list[str]:
+        """Return the layers that have a tensor ``last``, in the order of the model.
+
+        Where Transformers does not know the architecture, and for layers that it does not have,
+        the order is that of the names, numbers in them as numbers.
+        """
+        ends = f".{last}"
+        found = [name.removesuffix(ends) for name in self._files if name.endswith(ends)]
+        known = {name: place for place, name in enumerate(self.linear_names)}
+        return sorted(found, key=lambda name: (known.get(name, len(known)), _natural(name)))
+
+    def left_out(self, names: list[str]) -> dict[str, str]:
+        """Return the linear layers but these, each with what it is."""
+        return dict.fromkeys((name for name in self.linear_names if name not in names), "unpacked")
+
+    @cached_property
+    def linear_names(self) -> list[str]:
+        """Names of the model's linear layers, its head apart; none if the model is unknown."""
+        try:
+            with quiet(bars=False):
+                config = AutoConfig.from_pretrained(self.folder, trust_remote_code=False)
+                return linear_names(config)
+        except (ValueError, KeyError, OSError):
+            return []
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+@contextmanager
+def open_weights(folder: Path) -> Iterator[Weights]:
+    """Open the tensors of a folder.
+
+    Raises
+    ------
+    ValueError
+        The folder is no model in Transformers format, or holds pickles; a file is damaged.
+    """
+    check_folder(str(folder), folder)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    if (folder / INDEX).is_file():
+        index = json.loads((folder / INDEX).read_text("utf-8"))["weight_map"]
+        paths = [folder / name for name in sorted(set(index.values()))]
+    else:
+        whole = folder / WHOLE
+        paths = [whole] if whole.is_file() else sorted(folder.glob("*.safetensors"))
+    files: dict[str, Any] = {}
+    with ExitStack() as stack:
+        for path in paths:
+            with one_line(f"{path} must be a whole safetensors file", ValueError):
+                opened = stack.enter_context(safe_open(path, framework="pt"))
+                files |= dict.fromkeys(opened.keys(), opened)
+        yield Weights(folder, config, files)

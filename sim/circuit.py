@@ -1,0 +1,144 @@
+"""Layers whose integers the circuit computes, for use in a language model."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.bitplane import BitplaneLayer
+from models.encode import Codes, transform
+from models.reference import Execution, ReadyStage, chain_codes
+from sim.journal import Journal
+from sim.laid import Laid, lay_out_chain
+from sim.pool import Pool
+
+
+@dataclass
+class Tally:
+    """What stages did, in all.
+
+    Attributes
+    ----------
+    stages : int
+        Runs of a stage.
+    cycles : int
+        Of one engine.
+    seconds : float
+        Of wall time on the circuit.
+    integers, unequal : int
+        Compared with the reference, and found different.
+    """
+
+    stages: int = 0
+    cycles: int = 0
+    seconds: float = 0.0
+    integers: int = 0
+    unequal: int = 0
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """The circuit that layers run on.
+
+    Attributes
+    ----------
+    pool : Pool
+    tally : Tally
+    journal : Journal or None
+        Results of an earlier run that was killed, and of this one.
+    check : bool
+        Compare the integers of every stage with the reference.
+    progress : callable
+        Called after each stage.
+    """
+
+    pool: Pool
+    tally: Tally
+    journal: Journal | None = None
+    check: bool = False
+    progress: Callable[[], object] = lambda: None
+
+    def run(self, laid: Laid, codes: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Run a stage on codes, (tokens, columns), or take its journaled result; (tokens, out)."""
+        cycles = self.pool.cycles(laid, len(codes))
+        key = hashlib.sha256(laid.key + np.ascontiguousarray(codes, np.int32).data).digest()
+        result = self.journal.take(key) if self.journal else None
+        if result is None:
+            start = time.perf_counter()
+            result, cycles = self.pool.run(laid, codes)
+            self.tally.seconds += time.perf_counter() - start
+            if self.journal:
+                self.journal.add(key, result)
+        self.tally.stages += 1
+        self.tally.cycles += cycles
+        self.progress()
+        return result
+
+
+class CircuitExecution(Execution):
+    """A layer whose stages run on the circuit, one after the other.
+
+    Attributes
+    ----------
+    paths : list of list of Laid
+        The stages of each path.
+
+    Raises
+    ------
+    ValueError
+        The circuit cannot run a stage; see :meth:`hwgen.tiling.Tiling.of`.
+    """
+
+    def __init__(self, layer: BitplaneLayer, circuit: Circuit) -> None:
+        super().__init__(layer)
+        self._circuit = circuit
+        pool = circuit.pool
+        self.paths = [lay_out_chain(path.stages, pool.config, pool.size) for path in layer.paths]
+        self._ready: list[list[ReadyStage]] = []
+        if circuit.check:
+            self._ready = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
+
+    def accumulate(self, path: int, codes: Codes) -> Tensor:
+        """Run a path on codes; int64, (tokens, out)."""
+        values = codes.values
+        result = torch.zeros(0, dtype=torch.int64)
+        for number, laid in enumerate(self.paths[path]):
+            if number:
+                values = result[:, None].to(torch.int8 if laid.chain_bits <= 8 else torch.int32)
+                if laid.stage.transform is not None:
+                    values = transform(values, laid.stage.transform)
+            result = torch.from_numpy(self._circuit.run(laid, values[:, 0].numpy()).copy())
+            if self._circuit.check:
+                self._compare(self._ready[path][number], values, result)
+        return result
+
+    def _compare(self, ready: ReadyStage, values: Tensor, result: Tensor) -> None:
+        wanted = ready.accumulate(values)
+        if ready.stage.requantize is not None:
+            wanted = chain_codes(ready.stage, wanted)[:, 0].long()
+        self._circuit.tally.integers += wanted.numel()
+        self._circuit.tally.unequal += int((wanted != result).sum())
+
+
+class CircuitLinear(nn.Module):
+    """A linear layer of a model, computed by the circuit.
+
+    Attributes
+    ----------
+    stages : int
+        That run for each input.
+    """
+
+    def __init__(self, layer: BitplaneLayer, circuit: Circuit) -> None:
+        super().__init__()
+        self.execution = CircuitExecution(layer, circuit)
+        self.stages = sum(map(len, self.execution.paths))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply; float32, (..., inputs) to (..., out)."""
+        return self.execution(x)

@@ -1,0 +1,100 @@
+"""How fast the circuit simulates: against a bare loop over the same model, and the reference."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+
+from hwgen.config import HardwareConfig
+from models.codes import Activation
+from models.planes import pack
+from models.stage import Stage
+from sim.engine import Engine
+from sim.jobs import Job
+
+OUT, COLUMNS, GROUP = 1536, 576, 64
+"""A layer of SmolLM2-135M."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Medians over several runs.
+
+    Attributes
+    ----------
+    steps : int
+        Of the layer, for all tokens.
+    cycles, operations : float
+        Simulated a second; an operation is the AND of a weight bit with a bit of a code, counted
+        into the sum.
+    loop_cycles : float
+        The same where C++ only toggles the clock of the circuit at work, its inputs unchanged.
+    reference_operations : float
+        The same operations a second as the reference in PyTorch does them, in int8.
+    """
+
+    steps: int
+    cycles: float
+    operations: float
+    loop_cycles: float
+    reference_operations: float
+
+
+def measure(config: HardwareConfig, tokens: int = 8, runs: int = 5) -> Speed:
+    """Time a layer of sums of ``k`` planes, with codes of all bits that the circuit takes."""
+    rng = np.random.default_rng(0)
+    job = _job(rng, config, COLUMNS, GROUP, tokens)
+    job = replace(job, laid=job.image(config), words=job.activations(config))
+    one_word = _job(rng, config, config.lanes, config.lanes, 1)
+    engine = Engine(config)
+    cycles = job.steps(config) + config.latency
+    operations = config.k * OUT * COLUMNS * config.act_bits * tokens
+    on_circuit = _seconds(lambda: engine.run([job]), runs)
+    loop = _seconds(lambda: engine.spin([one_word], cycles), runs)
+    reference = _seconds(job.accumulators, runs)
+    engine.close()
+    return Speed(
+        steps=job.steps(config),
+        cycles=cycles / on_circuit,
+        operations=operations / on_circuit,
+        loop_cycles=cycles / loop,
+        reference_operations=operations / reference,
+    )
+
+
+def _job(
+    rng: np.random.Generator, config: HardwareConfig, columns: int, group: int, tokens: int
+) -> Job:
+    low, high = config.code_range
+    stage = Stage(
+        planes=pack(rng.random((config.k, OUT, columns)) < 0.5),
+        columns=columns,
+        group=group,
+        coefficients=np.ones((1, 1, 1, config.k), np.int16),
+        monomials=tuple(1 << plane for plane in range(config.k)),
+        activation=Activation(bits=config.act_bits, signed=config.act_signed),
+    )
+    return Job(stage, rng.integers(low, high + 1, (tokens, columns)))
+
+
+def report(speed: Speed) -> str:
+    """Return the figures in three lines."""
+    share = 100 * speed.cycles / speed.loop_cycles
+    return "\n".join([
+        f"circuit    {speed.cycles:>12.0f} cycles/s  {speed.operations:.3g} binary operations/s",
+        f"bare loop  {speed.loop_cycles:>12.0f} cycles/s  (the circuit has {share:.0f} % of it)",
+        f"reference  {'':>12}           {speed.reference_operations:.3g} binary operations/s",
+    ])
+
+
+def _seconds(work: Callable[[], object], runs: int) -> float:
+    """Return the median wall time; the first run warms up and does not count."""
+    work()
+    taken = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return median(taken)
