@@ -16,16 +16,17 @@ from torch import Tensor
 from models import planes
 from models.bitplane import Path
 from models.codes import Activation, Requantize
-from models.coefficients import signs_mix
+from models.coefficients import Stored, mix_bits, signs_mix
 from models.encode import encode
 from models.exact import tensor
-from models.fixed import TOP, fixed_point
+from models.fixed import TOP, fixed_coefficients, stored_type
 from models.integers import code_range
 from models.reference import ReadyStage
 from models.stage import Stage
 
 SAMPLE = 64
 """Assumed inputs, in tokens."""
+MIX = signs_mix(1)
 FINEST = 32
 """Eighths of an octave by which the unit of codes may go below the one that clips nothing."""
 
@@ -57,30 +58,46 @@ class SignChain:
         return np.where(self.left_signs, left, -left) @ np.where(self.right_signs, right, -right)
 
 
-def assumed_inputs(columns: int) -> Tensor:
-    """Return inputs to expect where nothing is known: independent, Gaussian, of variance 1.
+def assumed_inputs(columns: int, hessian: Tensor | None = None) -> Tensor:
+    """Return inputs to expect: Gaussian, with second moments as given, else independent and alike.
 
     Their size does not matter with scales per token, only how far a token's largest magnitude
     lies above its others.
+
+    Parameters
+    ----------
+    hessian : float32, (columns, columns), or None
+        Mean of ``x x^T`` over inputs ``x``.
 
     Returns
     -------
     float32, (SAMPLE, columns)
     """
     random = torch.Generator().manual_seed(0)
-    return torch.randn(SAMPLE, columns, generator=random)
+    inputs = torch.randn(SAMPLE, columns, generator=random)
+    if hessian is None:
+        return inputs
+    values, vectors = torch.linalg.eigh(hessian)
+    return inputs * values.clamp(min=0).sqrt() @ vectors.T
 
 
-def chain_path(chain: SignChain, activation: Activation, mid_bits: int, inputs: Tensor) -> Path:
+def chain_path(
+    chain: SignChain,
+    activation: Activation,
+    mid_bits: int,
+    inputs: Tensor,
+    coefficient_bits: int = 16,
+) -> Path:
     """Lower a product of signs.
 
     Stage 1 has the column scales b, one view each, and its coefficients are g (1 if there is one
     view only: then g goes into q); q, in units of the codes between, is the row scale; a is the
-    coefficient of stage 2, or the scale of the output if there is one view. Rounded are
+    coefficient of stage 2. Rounded are
 
-    - g and a of several views, each row to a multiple of its largest over 16383;
-    - q to a multiple of at most its largest over 16384;
-    - b, and the scale of the output, to float32.
+    - g of several views, each row to multiples of one unit, which goes into q;
+    - a, to multiples of the scale of the output;
+    - q, to a multiple of at most its largest over 16384;
+    - b, of which each view's largest is 1, to float16.
 
     Parameters
     ----------
@@ -90,18 +107,28 @@ def chain_path(chain: SignChain, activation: Activation, mid_bits: int, inputs: 
         Bits of the codes between the stages, 2 to 16.
     inputs : float32, (tokens, in)
         What to expect; only the scale of the codes depends on it.
+    coefficient_bits : int
+        Bits of a, and of g of several views: 8 to 16. Units are such that the largest just fits.
     """
     column_scale, peak = _with_peak_one(chain.b)
-    coefficients, unit = _row_coefficients(chain.g * peak)
+    coefficients, unit = _row_coefficients(chain.g * peak, coefficient_bits)
     first = _sign_stage(chain.right_signs, coefficients, activation.group)
-    first = replace(first, column_scale=column_scale.astype(np.float32), activation=activation)
+    first = replace(first, column_scale=column_scale.astype(np.float16), activation=activation)
     accumulators = _accumulators(first, inputs).double()
     worth = chain.q * unit
     code = np.array([[mid_unit(accumulators * torch.from_numpy(view), mid_bits)] for view in worth])
-    coefficients, unit = _row_coefficients(chain.a * code)
-    second = _sign_stage(chain.left_signs, coefficients, 0)
+    coefficients, out_scale = _integers((chain.a * code).reshape(1, -1), coefficient_bits)
+    second = _sign_stage(chain.left_signs, coefficients.reshape(chain.a.shape), 0)
     first = replace(first, requantize=_requantize(worth / code, mid_bits))
-    return Path((first, second), unit.astype(np.float32))
+    return Path((first, second), out_scale)
+
+
+def stored_bits(out: int, rank: int, columns: int, views: int, coefficient_bits: int) -> int:
+    """Return the bits of everything stored in a path of :func:`chain_path`."""
+    size = 8 * stored_type(coefficient_bits)().nbytes
+    signs = rank * (out + columns)
+    scales = views * (16 * columns + 16 * rank + size * out) + 32
+    return signs + scales + (8 if views == 1 else size * views * rank) + 2 * mix_bits(MIX)
 
 
 def mid_unit(values: Tensor, bits: int) -> float:
@@ -133,13 +160,13 @@ def mid_unit(values: Tensor, bits: int) -> float:
     return units[errors.index(min(errors))]
 
 
-def _sign_stage(signs: NDArray[np.bool_], coefficients: NDArray[np.int16], group: int) -> Stage:
-    """Make the stage of signs times the coefficients.
+def _sign_stage(signs: NDArray[np.bool_], coefficients: Stored, group: int) -> Stage:
+    """Make the stage of signs times coefficients.
 
     Parameters
     ----------
     signs : bool, (out, columns)
-    coefficients : int16, (views, out) or (1, 1)
+    coefficients : int8 or int16, (views, out) or (1, 1)
     group : int
         Where columns are cut; 0 for nowhere.
     """
@@ -149,8 +176,8 @@ def _sign_stage(signs: NDArray[np.bool_], coefficients: NDArray[np.int16], group
         columns=columns,
         group=group or columns,
         coefficients=coefficients[..., np.newaxis, np.newaxis],
+        mix=MIX,
         monomials=(1,),
-        mix=signs_mix(1),
         views=len(coefficients),
     )
 
@@ -170,21 +197,25 @@ def _with_peak_one(
     return scale / peak, peak
 
 
-def _row_coefficients(
-    values: NDArray[np.float64],
-) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
-    """Round (views, rows) to integers whose double fits int16; one view needs none but 1.
+def _row_coefficients(values: NDArray[np.float64], bits: int) -> tuple[Stored, NDArray[np.float64]]:
+    """Round (views, rows) to multiples of one unit a row; one view needs none but 1.
 
     Returns
     -------
-    int16, (views, rows) or (1, 1)
+    int8 or int16, (views, rows) or (1, 1)
     float64, (rows,)
         What an integer of 1 is worth.
     """
     if len(values) == 1:
-        return np.ones((1, 1), np.int16), values[0]
-    whole, unit = fixed_point(np.ascontiguousarray(values.T), TOP // 2)
+        return np.ones((1, 1), np.int8), values[0]
+    whole, unit = _integers(values.T, bits)
     return np.ascontiguousarray(whole.T), unit.astype(np.float64)
+
+
+def _integers(values: NDArray[np.float64], bits: int) -> tuple[Stored, NDArray[np.float32]]:
+    """Round rows to multiples of one unit each; as ``values``, and float32 (rows,)."""
+    whole, unit = fixed_coefficients(values[..., np.newaxis], None, MIX, bits)
+    return whole[..., 0].astype(stored_type(bits)), unit
 
 
 def _requantize(scale: NDArray[np.float64], bits: int) -> Requantize:

@@ -41,7 +41,7 @@ class Stage:
         Added to the accumulator.
     gather : int32, (inputs used,), or None
         Which inputs, in which order; all of them when None.
-    column_scale : float32, (views, inputs used), or None
+    column_scale : float16 or float32, (views, inputs used), or None
         Multiplies real inputs; more than one view makes several versions of the input.
     activation : Activation or None
         None for the second stage of a chain, whose inputs are integers already.
@@ -60,7 +60,7 @@ class Stage:
     mix: Mix | None = None
     bias: NDArray[np.int64] | None = None
     gather: NDArray[np.int32] | None = None
-    column_scale: NDArray[np.float32] | None = None
+    column_scale: NDArray[np.float16] | NDArray[np.float32] | None = None
     activation: Activation | None = None
     transform: Transform | None = None
     requantize: Requantize | None = None
@@ -145,7 +145,8 @@ class Stage:
             inputs = len(self.gather)
         if self.column_scale is not None:
             shape = (self.column_scale.shape[0], inputs)
-            require_array(self.column_scale, "column scale", ("float32",), shape, False)
+            kinds = ("float16", "float32")
+            require_array(self.column_scale, "column scale", kinds, shape, False)
         want = inputs if self.transform is None else self.transform.columns(inputs)
         require(self.columns == want, "columns", f"be {want} for {inputs} inputs", self.columns)
 

@@ -223,7 +223,8 @@ def _factors(
     requantize = Requantize(rng.integers(*INT16, (1, inner)).astype(np.int16), shift, bits)
     first = signs(
         rng, inner, inputs,
-        column_scale=scales(rng, 1, inputs), activation=Activation(), requantize=requantize,
+        column_scale=scales(rng, 1, inputs).astype(np.float16), activation=Activation(),
+        requantize=requantize,
     )  # fmt: skip
     columns = last["transform"].columns(inner) if last else inner
     return Path((first, signs(rng, out, columns, **last)), scales(rng, out))

@@ -396,7 +396,7 @@ def only(**more: Any) -> tuple[Path, ...]:
         ),
         (
             {"paths": only(column_scale=zeros(1, 10))},
-            "column scale must be float32, got int16",
+            "column scale must be float16 or float32, got int16",
         ),
         (
             {"paths": only(column_scale=np.full((1, 10), np.inf, np.float32))},
