@@ -33,7 +33,7 @@ def model() -> llm.LLM:
 
 def windows(count: int, seed: int = 3) -> Tensor:
     random = torch.Generator().manual_seed(seed)
-    return torch.randint(len(tiny.WORDS), (count, 12), generator=random)
+    return torch.randint(2, len(tiny.WORDS), (count, 12), generator=random)  # 1 is padding
 
 
 def wanted_of(rows: int, columns: int = 24, seed: int = 0) -> Wanted:
@@ -50,7 +50,7 @@ def test_predictions_diverge_as_the_sensitivity_says(model: llm.LLM, name: str) 
     random = torch.Generator().manual_seed(5)
     size = 0.05 * float(linear.weight.detach().std())
 
-    exact = copy.deepcopy(model.model).double()  # divergences are of the order of 1e-9
+    exact = copy.deepcopy(model.model).double()  # divergences are small
     linear = exact.get_submodule(name)
 
     def log_probabilities() -> Tensor:
@@ -64,7 +64,7 @@ def test_predictions_diverge_as_the_sensitivity_says(model: llm.LLM, name: str) 
         after = log_probabilities()
         hook.remove()
         diverged += float((before.exp() * (before - after)).sum(-1).mean()) / 4
-    assert diverged == pytest.approx(float(found.sum() * size**2 / 2), rel=0.2)
+    assert diverged == pytest.approx(float(found.sum() * size**2 / 2), rel=0.1)
 
 
 def test_a_model_is_left_as_it_was(model: llm.LLM) -> None:
