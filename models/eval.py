@@ -112,7 +112,7 @@ def evaluate(llm: LLM, file: BitplaneFile, windows: Tensor, batch: int = 1) -> I
         The cache cannot be written.
     """
     require(batch >= 1, "batch", "be 1 or more", batch)
-    weights, bits = _check(llm, file)
+    weights, bits = check_layers(llm, file)
     model = fingerprint(llm.model)
     with file.path.open("rb") as opened:
         content = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -161,7 +161,7 @@ def figures(results: list[Result], windows: Tensor) -> dict:
             "results": [asdict(result) for result in results]}  # fmt: skip
 
 
-def _check(llm: LLM, file: BitplaneFile) -> tuple[int, int]:
+def check_layers(llm: LLM, file: BitplaneFile) -> tuple[int, int]:
     """Check that the file's layers are the model's; return their weights and stored bits."""
     own, weights, bits = linear_layers(llm, head=True), 0, 0
     for name in file.names:
