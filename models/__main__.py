@@ -1,13 +1,17 @@
-"""Command line of the numbers: formats, quantize, import, export, show, eval, study, bench."""
+"""Command line of the numbers."""
 
 import json
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.bitplane import BitplaneLayer
 from models.cli import Commands, run
 from models.codes import Activation
-from models.store import open_layers
+from models.store import BitplaneFile, open_layers
+
+if TYPE_CHECKING:
+    from models.llm import LLM  # brings torch and Transformers: seconds
 
 PROGRAM = "python -m models"
 CALIBRATE = (
@@ -18,7 +22,8 @@ EXAMPLE = """examples:
   python -m models formats
   python -m models quantize smollm2 --format sbvr:k=2,group=64 -o build/smollm2.safetensors
   python -m models show build/smollm2.safetensors
-  python -m models eval build/smollm2.safetensors --text text.txt"""
+  python -m models eval build/smollm2.safetensors --text text.txt
+  python -m models compare --text text.txt -o build/compare"""
 
 
 def main() -> None:
@@ -57,12 +62,23 @@ def main() -> None:
         "eval", "Perplexity in float, with quantized weights, and in integers.", evaluate
     )
     sub.add_argument("file", type=Path)
-    sub.add_argument("--text", type=Path, required=True, help="file with the text, UTF-8")
-    sub.add_argument("--tokens", type=int, default=20000, help="at most so many (default: 20000)")
-    sub.add_argument("--context", type=int, default=1024, help="tokens a window (default: 1024)")
+    _add_text(sub, required=False)
     sub.add_argument("--model", help="the model (default: the one that the file was made from)")
     sub.add_argument("--batch", type=int, default=1, help="windows read at once (default: 1)")
+    sub.add_argument("--tasks", help="instead of a text: names of lm-eval's tasks, with commas")
+    sub.add_argument("--limit", type=int, help="documents of a task (default: all)")
+    sub.add_argument("--task-folder", type=Path, help="with tasks of your own, YAML")
     sub.add_argument("--json", action="store_true", help="print JSON")
+    sub = commands.add("compare", "Quantize and evaluate many formats; go on where it stopped.",
+                       compare)  # fmt: skip
+    sub.add_argument("list", type=Path, nargs="?", help="TOML (default: all formats)")
+    sub.add_argument("--model", default="smollm2", help="as for quantize (default: smollm2)")
+    sub.add_argument("--calibrate", default="self", metavar="TEXT", help=CALIBRATE)
+    sub.add_argument("--windows", type=int, default=32, help="of that text (default: 32)")
+    _add_text(sub, required=True)
+    sub.add_argument("--integer-tokens", type=int, help="for the integers (default: all tokens)")
+    sub.add_argument("--only", default="*", metavar="PATTERN", help="rows to work on (default: *)")
+    sub.add_argument("-o", dest="folder", type=Path, required=True, help="folder to write")
     sub = commands.add("study", "Errors by the width of the codes between two stages.", study)
     sub.add_argument("subject", choices=["chain"])
     sub.add_argument("model", help="as for quantize")
@@ -77,6 +93,12 @@ def main() -> None:
     sub.add_argument("--threads", type=int, default=1, help="of the products (default: 1)")
     sub.add_argument("--json", action="store_true", help="print JSON")
     commands.run()
+
+
+def _add_text(sub: ArgumentParser, required: bool) -> None:
+    sub.add_argument("--text", type=Path, required=required, help="file with the text, UTF-8")
+    sub.add_argument("--tokens", type=int, default=20000, help="at most so many (default: 20000)")
+    sub.add_argument("--context", type=int, default=1024, help="tokens a window (default: 1024)")
 
 
 def show_formats(_: Namespace) -> None:
@@ -171,7 +193,10 @@ def _row(layer: BitplaneLayer) -> dict:
 
 
 def evaluate(arguments: Namespace) -> None:
-    """Print the perplexity of a file's model."""
+    """Print the perplexity of a file's model, or how it does tasks."""
+    if (arguments.text is None) == (arguments.tasks is None):
+        got = "neither" if arguments.text is None else "both"
+        raise ValueError(f"either --text or --tasks must be given, got {got}")
     with open_layers(arguments.file) as file:
         source = arguments.model or file.info.get("model")
         if not source:
@@ -180,6 +205,9 @@ def evaluate(arguments: Namespace) -> None:
         from models.llm import load
 
         llm = load(source)
+        if arguments.tasks is not None:
+            _evaluate_tasks(llm, file, arguments)
+            return
         windows = evaluation.read_windows(llm, arguments.text, arguments.tokens, arguments.context)
         results = list(evaluation.evaluate(llm, file, windows, arguments.batch))
     if arguments.json:
@@ -188,6 +216,42 @@ def evaluate(arguments: Namespace) -> None:
     print(f"{arguments.file}: {source}, {windows.numel()} tokens in {len(windows)} windows of "
           f"{windows.shape[1]} from {arguments.text}")  # fmt: skip
     print(evaluation.report(results))
+
+
+def _evaluate_tasks(llm: "LLM", file: BitplaneFile, arguments: Namespace) -> None:
+    from dataclasses import asdict
+
+    from models.tasks import report, run_tasks
+
+    names = arguments.tasks.split(",")
+    scores = run_tasks(llm, file, names, arguments.limit, arguments.task_folder)
+    print(json.dumps([asdict(one) for one in scores], indent=2) if arguments.json
+          else report(scores))  # fmt: skip
+
+
+def compare(arguments: Namespace) -> None:
+    """Work through a list of formats; keep records, a table and a picture in a folder."""
+    from models.compare.picture import write_report
+    from models.compare.report import line
+    from models.compare.rows import DEFAULT, choose, read_rows
+    from models.compare.run import Comparison, Plan
+
+    rows = read_rows(arguments.list or DEFAULT)
+    chosen = choose(rows, arguments.only)
+    plan = Plan(
+        arguments.model, arguments.calibrate, arguments.windows, arguments.text,
+        arguments.tokens, arguments.context, arguments.integer_tokens,
+    )  # fmt: skip
+    comparison = Comparison(plan, arguments.folder)
+    failed = 0
+    for row in chosen:
+        record = comparison.run(row)
+        failed += bool(record.reason)
+        print(line(row, record), flush=True)
+        write_report({one: comparison.record(one) for one in rows}, arguments.folder)
+    print(f"{arguments.folder}: table.md, perplexity.png, perplexity.svg")
+    if failed:
+        raise ValueError(f"rows must all have figures, got {failed} of {len(chosen)} without")
 
 
 def study(arguments: Namespace) -> None:
