@@ -24,7 +24,7 @@ def feed_back(target: Tensor, hessian: Tensor, parts: list[Part]) -> None:
         Positive definite.
     """
     order = hessian.diagonal().argsort(descending=True, stable=True)
-    upper = inverse_factor(hessian[order][:, order])
+    upper = inverse_factor(hessian[order][:, order]).float()
     left = target[:, order].clone()
     place = {int(column): (part, index) for part in parts
              for index, column in enumerate(part.inputs.tolist())}  # fmt: skip

@@ -38,10 +38,14 @@ def inverse_factor(hessian: Tensor) -> Tensor:
     """Return the upper triangular ``U`` with ``U^T U`` the inverse of a positive definite matrix.
 
     With columns up to ``b`` chosen, at an error ``E`` in the columns ``b``, later ones are best
-    moved by ``-E U[b, b]^-1 U[b, later]``. Factored in float64, returned as float32.
+    moved by ``-E U[b, b]^-1 U[b, later]``.
+
+    Returns
+    -------
+    float64, as the argument
     """
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian.double()))
-    return torch.linalg.cholesky(inverse, upper=True).float()
+    return torch.linalg.cholesky(inverse, upper=True)
 
 
 def salience(weight: Tensor, hessian: Tensor) -> Tensor:
