@@ -32,7 +32,10 @@ def main() -> None:
     commands.add("formats", "List the formats with their options.", show_formats)
     sub = commands.add("quantize", "Quantize the linear layers of a model.", quantize)
     sub.add_argument("model", help="smollm2, a GGUF file, a Transformers folder or a Hub name")
-    sub.add_argument("--format", required=True, help="format and options: name:key=value,...")
+    sub.add_argument("--format", required=True, nargs="+", metavar="FORMAT",
+                     help="name:key=value,...; several with --budget")  # fmt: skip
+    sub.add_argument("--budget", type=float, metavar="BITS",
+                     help="a format for each layer, so many bits a weight in all")  # fmt: skip
     sub.add_argument("-o", dest="file", type=Path, required=True, help="file to write")
     sub.add_argument("--act-bits", type=int, default=8, help="activation bits (default: 8)")
     sub.add_argument("--layers", default="*", help="shell pattern of layer names (default: all)")
@@ -113,14 +116,18 @@ def quantize(arguments: Namespace) -> None:
     """Quantize a model into a file and say how large it became."""
     from models.formats import parse as parse_format
 
-    spec = parse_format(arguments.format)
+    specs = {text: parse_format(text) for text in arguments.format}
+    budget = arguments.budget
+    if (len(specs) > 1) != (budget is not None):
+        got = f"{len(specs)} and {'no' if budget is None else 'a'} budget"
+        raise ValueError(f"--format must be one, or several with --budget, got {got}")
     activation = Activation(bits=arguments.act_bits, signed=arguments.act_bits > 1)
     from models.calibration.migration import Migration
     from models.calibration.text import calibration_windows
     from models.llm import load
     from models.quantize import choose, quantize_model
 
-    info = {"model": arguments.model, "format": arguments.format, "layers": arguments.layers,
+    info = {"model": arguments.model, "format": " ".join(specs), "layers": arguments.layers,
             "act_bits": str(arguments.act_bits)}  # fmt: skip
     if arguments.head:
         info["head"] = "quantized"
@@ -137,6 +144,17 @@ def quantize(arguments: Namespace) -> None:
         raise ValueError(f"--migrate must have a text to calibrate with, got {arguments.migrate}")
     info |= {"migrate": arguments.migrate} if arguments.migrate != "none" else {}
     info |= {"rotate": str(arguments.rotate)} if arguments.rotate else {}
+    spec = next(iter(specs.values()))
+    if budget is not None:
+        from models.allocation import allocate
+        from models.sensitivity import choices
+
+        if windows is None:
+            raise ValueError("--budget must have a text to calibrate with, got none")
+        info["budget"] = str(budget)
+        measured = choices(llm, chosen, list(specs), activation, windows)
+        found = allocate(measured, budget)
+        spec = {name: specs[candidate.format] for name, candidate in found.items()}.__getitem__
     quantize_model(llm, chosen, spec, activation, arguments.file, info, windows, how)
     show(Namespace(file=arguments.file, json=False))
 
