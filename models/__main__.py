@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser, Namespace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from models.bitplane import BitplaneLayer
 from models.cli import Commands, run
 from models.codes import Activation
 from models.store import BitplaneFile, open_layers
+from models.training.settings import Settings
 
 if TYPE_CHECKING:
     from models.llm import LLM  # brings torch and Transformers: seconds
@@ -82,6 +84,19 @@ def main() -> None:
     sub.add_argument("--integer-tokens", type=int, help="for the integers (default: all tokens)")
     sub.add_argument("--only", default="*", metavar="PATTERN", help="rows to work on (default: *)")
     sub.add_argument("-o", dest="folder", type=Path, required=True, help="folder to write")
+    sub = commands.add("train", "Learn back what quantization lost, from the float model.", train)
+    sub.add_argument("file", type=Path, help="file of layers to start from")
+    sub.add_argument("-o", dest="output", type=Path, required=True, help="file to write")
+    sub.add_argument("--text", default="self", help="as --calibrate of quantize (default: self)")
+    sub.add_argument("--windows", type=int, default=128, help="of that text (default: 128)")
+    sub.add_argument("--context", type=int, default=512, help="tokens a window (default: 512)")
+    sub.add_argument("--model", help="the model (default: the one that the file was made from)")
+    sub.add_argument("--device", default="", help="cpu or cuda (default: cuda if there is one)")
+    for option in fields(Settings):
+        kind = type(option.default)
+        flag, meaning = f"--{option.name.replace('_', '-')}", option.metadata["help"]
+        sub.add_argument(flag, type=kind, default=option.default,
+                         help=f"{meaning} (default: {option.default})")  # fmt: skip
     sub = commands.add("study", "Errors by the width of the codes between two stages.", study)
     sub.add_argument("subject", choices=["chain"])
     sub.add_argument("model", help="as for quantize")
@@ -270,6 +285,25 @@ def compare(arguments: Namespace) -> None:
     print(f"{arguments.folder}: table.md, perplexity.png, perplexity.svg")
     if failed:
         raise ValueError(f"rows must all have figures, got {failed} of {len(chosen)} without")
+
+
+def train(arguments: Namespace) -> None:
+    """Train the layers of a file into another one."""
+    settings = Settings(**{one.name: getattr(arguments, one.name) for one in fields(Settings)})
+    with open_layers(arguments.file) as file:
+        source = arguments.model or file.info.get("model")
+        if not source:
+            raise ValueError(f"--model must be given, as {arguments.file} names none")
+        from models.calibration.text import calibration_windows
+        from models.llm import load
+        from models.training.run import choose_device, train_model
+
+        device = choose_device(arguments.device)
+        llm = load(source)
+        windows = calibration_windows(llm, arguments.text, arguments.windows, arguments.context)
+        text = f"{arguments.text}, {arguments.windows} x {arguments.context}"
+        train_model(llm, file, windows, settings, arguments.output, text, device)
+    show(Namespace(file=arguments.output, json=False))
 
 
 def study(arguments: Namespace) -> None:

@@ -1,9 +1,9 @@
 """How much a model is expected to lose by formats of its layers: measured, not guessed.
 
 To second order, a change ``D`` of a layer's weights raises the loss of a token by half of
-``sum over rows r of G_r (D H D^T)_rr``, with ``H`` the mean of ``x x^T`` and ``G_r`` the mean square
-of the loss's derivative by the layer's output ``r`` (rows taken as independent: the diagonal of the
-outputs' Fisher information). Both means are over the same text.
+``sum over rows r of G_r (D H D^T)_rr``, with ``H`` the mean of ``x x^T`` and ``G_r`` the mean
+square of the loss's derivative by the layer's output ``r`` (rows taken as independent: the
+diagonal of the outputs' Fisher information). Both means are over the same text.
 """
 
 import hashlib
