@@ -4,25 +4,22 @@ Pickles and code that comes with a model are never loaded.
 """
 
 import hashlib
-import json
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from huggingface_hub import snapshot_download
-from huggingface_hub.utils import logging as hub_chatter
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from transformers import PreTrainedModel as Model
 from transformers import PreTrainedTokenizerBase as Tokenizer
-from transformers.utils import logging as chatter
 
 from models.fetch import cache_folder, smollm2
 from models.files import whole_set
+from models.foreign import one_line, quiet, reason
+from models.interchange.unpack import unpacked
+from models.interchange.weights import check_folder
 
 FORMS = "smollm2, a .gguf file, a folder with config.json and .safetensors, or a Hub name"
 SLOW = 2 << 30  # bytes of weights from which loading takes long enough to show a bar
@@ -31,10 +28,10 @@ SLOW = 2 << 30  # bytes of weights from which loading takes long enough to show 
 def read(source: str) -> tuple[Model, Tokenizer]:
     """Read the model and the tokenizer of ``source``, which is one of ``FORMS``.
 
-    Weights are float32, and all of them come from the source. A GGUF file is dequantised once: the
-    copy is kept in the cache under the hash of the file and the version of Transformers. What comes
-    from the Hub is kept in the Hub's own cache and found there without a network. Slow steps show
-    their progress on standard error.
+    Weights are float32, and all of them come from the source. A GGUF file, or a folder of packed
+    layers that :mod:`models.interchange` reads, is dequantised once: the copy is kept in the cache
+    under the hash of its files. What comes from the Hub is kept in the Hub's own cache and found
+    there without a network. Slow steps show their progress on standard error.
 
     Raises
     ------
@@ -54,11 +51,17 @@ def read(source: str) -> tuple[Model, Tokenizer]:
         folder = path
     else:
         folder = from_hub(source)
-    subject = source if folder == path else f"{source} ({folder})"
-    check_folder(subject, folder)
+    check_folder(_subject(source, folder), folder)
+    folder = unpacked(folder)
+    subject = _subject(source, folder)
     slow = sum(file.stat().st_size for file in folder.glob("*.safetensors")) > SLOW
     with quiet(bars=slow):
         return _read(f"{subject} must be a causal language model that Transformers knows", folder)
+
+
+def _subject(source: str, folder: Path) -> str:
+    """Name a source, and the folder that stands for it if that is another."""
+    return source if folder == Path(source) else f"{source} ({folder})"
 
 
 def _read(rule: str, folder: Path, gguf: Path | None = None) -> tuple[Model, Tokenizer]:
@@ -124,62 +127,6 @@ def from_hub(name: str) -> Path:
             )
     except Exception as error:
         raise OSError(
-            f"model must be {FORMS}, got '{name}'; asking the Hub gave {_reason(error)}"
+            f"model must be {FORMS}, got '{name}'; asking the Hub gave {reason(error)}"
         ) from error
     return Path(folder)
-
-
-def check_folder(subject: str, folder: Path) -> None:
-    """Raise ``ValueError`` unless the folder's weights are safetensors, all of them."""
-    config = folder / "config.json"
-    if not config.is_file():
-        raise ValueError(f"{subject} must be a folder in Transformers format, got no config.json")
-    if (folder / "adapter_config.json").exists():
-        raise ValueError(f"{subject} must be a whole model, got an adapter (adapter_config.json)")
-    with one_line(f"{subject} must have a valid config.json and index of weights", ValueError):
-        named = [json.loads(config.read_text("utf-8")).get("transformers_weights")]
-        for index in folder.rglob("*.safetensors.index.json"):
-            named += json.loads(index.read_text("utf-8"))["weight_map"].values()
-    safe = (".safetensors", ".safetensors.index.json")
-    others = [name for name in named if name and not str(name).endswith(safe)]
-    if not any(folder.glob("*.safetensors")):
-        others += sorted(file.name for file in folder.glob("*.bin")) or ["none"]
-    if others:
-        raise ValueError(
-            f"{subject} must keep its weights in .safetensors, got {others[0]}; "
-            "pickles are never loaded"
-        )
-
-
-@contextmanager
-def quiet(bars: bool) -> Iterator[None]:
-    """Keep Transformers and the Hub from writing, but for progress bars if ``bars``."""
-    levels = chatter.get_verbosity(), hub_chatter.get_verbosity()
-    shown = chatter.is_progress_bar_enabled()
-    chatter.set_verbosity_error()
-    hub_chatter.set_verbosity_error()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if shown and not bars:
-            chatter.disable_progress_bar()
-        try:
-            yield
-        finally:
-            chatter.set_verbosity(levels[0])
-            hub_chatter.set_verbosity(levels[1])
-            if shown:
-                chatter.enable_progress_bar()
-
-
-@contextmanager
-def one_line(rule: str, kind: type[Exception]) -> Iterator[None]:
-    """Turn whatever a foreign reader or writer raises into one line that starts with ``rule``."""
-    try:
-        yield
-    except Exception as error:
-        raise kind(f"{rule}, got {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    first = str(error).strip().partition("\n")[0].removeprefix("Got: ")
-    return f"{type(error).__name__}: {first}"

@@ -16,8 +16,8 @@ from transformers.modeling_gguf_pytorch_utils import (
 )
 
 from models.checks import require
+from models.foreign import one_line, quiet
 from models.interchange.skeleton import linear_names
-from models.pretrained import one_line, quiet
 
 OUTSIDE = ("token_embd", "output")
 """Embedding and head: no layers of ours."""

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.checks import require
+from models.foreign import one_line
 from models.interchange import blocks, superblocks
 from models.interchange.gguf_names import Names, read_names
 from models.interchange.grid import Grid
 from models.interchange.source import Source
-from models.pretrained import one_line
 
 DECODERS: dict[str, Callable[[blocks.Blocks], Grid]] = {
     "Q1_0": blocks.q1_0,

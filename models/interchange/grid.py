@@ -77,6 +77,22 @@ class Grid:
         low, high = (sum(p for p in self.places if sign * p > 0) for sign in (-1, 1))
         return low + self.shift, high + self.shift
 
+    def real(self) -> NDArray[np.float32]:
+        """Weights of the inputs in their own order, rounded once; float32, (out, columns)."""
+        total = np.empty(self.codes.shape, np.float32)
+        values = self.values
+        for n in range(self.scale.shape[1]):
+            part = slice(n * self.group, (n + 1) * self.group)
+            group = values[:, part] * self.scale[:, n : n + 1]
+            if self.minimum is not None:
+                group += self.minimum[:, n : n + 1]
+            total[:, part] = group
+        if self.gather is None:
+            return total
+        placed = np.empty_like(total)
+        placed[:, self.gather] = total
+        return placed
+
     def in_order(self, rows: NDArray[np.integer]) -> "Grid":
         """Return the grid of these rows."""
         minimum = None if self.minimum is None else self.minimum[rows]

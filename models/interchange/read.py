@@ -1,12 +1,10 @@
 """Import the linear layers of a checkpoint: GGUF, BitNet or GPTQ."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -14,17 +12,12 @@ from models.bitplane import BitplaneLayer
 from models.cli import nearest
 from models.codes import Activation
 from models.fetch import smollm2
-from models.interchange.bitnet import open_bitnet
 from models.interchange.gguf_source import open_gguf
-from models.interchange.gptq import open_gptq
 from models.interchange.grid import lower
+from models.interchange.packed import open_packed
 from models.interchange.source import Source
-from models.interchange.weights import Weights, open_weights
 from models.pretrained import from_hub
 from models.store import save
-
-OPENERS = {"bitnet": open_bitnet, "gptq": open_gptq}
-"""By the ``quant_method`` of a folder's quantization."""
 
 
 @dataclass
@@ -117,21 +110,5 @@ def open_source(source: str) -> Iterator[Source]:
     if path.is_file():
         yield open_gguf(path)
         return
-    with open_weights(path if path.is_dir() else from_hub(source)) as weights:
-        settings = _settings(weights)
-        method = settings.get("quant_method", "gptq" if "bits" in settings else None)
-        if method not in OPENERS:
-            raise ValueError(
-                f"{source} must be GGUF, or quantized by {' or '.join(OPENERS)}, "
-                f"got {method or 'no quantization'}"
-            )
-        yield OPENERS[method](weights, settings)
-
-
-def _settings(weights: Weights) -> dict[str, Any]:
-    """Return how a folder's layers are quantized; early GPTQ has a file of its own for it."""
-    path = weights.folder / "quantize_config.json"
-    settings = weights.config.get("quantization_config")
-    if settings is None and path.is_file():
-        settings = json.loads(path.read_text("utf-8"))
-    return settings or {}
+    with open_packed(path if path.is_dir() else from_hub(source)) as (_, packed):
+        yield packed

@@ -57,6 +57,7 @@ def _integers(layer: BitplaneLayer) -> NDArray[np.int32]:
         "several paths": len(layer.paths) > 1,
         "a chain": len(path.stages) > 1,
         "a router": path.router is not None,
+        "an equivalence": layer.equivalence is not None,
         "a normalization": layer.post != "none",
         "a gather": stage.gather is not None,
         "a transform": stage.transform is not None,

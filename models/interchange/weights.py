@@ -15,8 +15,8 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers import AutoConfig
 
+from models.foreign import one_line, quiet
 from models.interchange.skeleton import linear_names
-from models.pretrained import check_folder, one_line, quiet
 
 INDEX = "model.safetensors.index.json"
 WHOLE = "model.safetensors"
@@ -29,13 +29,18 @@ class Weights:
     Attributes
     ----------
     folder : Path
-    config : dict
-        The JSON of ``config.json``.
+    paths : tuple of Path
+        Files that hold the tensors.
     """
 
     folder: Path
-    config: dict[str, Any]
+    paths: tuple[Path, ...]
     _files: dict[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all tensors."""
+        return list(self._files)
 
     def __contains__(self, name: str) -> bool:
         """Whether there is a tensor of that name."""
@@ -89,6 +94,23 @@ class Weights:
             return []
 
 
+def quantization(folder: Path) -> dict[str, Any]:
+    """Return how a folder's layers are packed; empty if they are not.
+
+    Early GPTQ has a file of its own for that.
+    """
+    path = folder / "quantize_config.json"
+    settings = _json(folder / "config.json").get("quantization_config")
+    if settings is None and path.is_file():
+        settings = {"quant_method": "gptq"} | _json(path)
+    return settings or {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    with one_line(f"{path} must be a JSON object", ValueError):
+        return dict(json.loads(path.read_text("utf-8")))
+
+
 def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
@@ -103,9 +125,8 @@ def open_weights(folder: Path) -> Iterator[Weights]:
         The folder is no model in Transformers format, or holds pickles; a file is damaged.
     """
     check_folder(str(folder), folder)
-    config = json.loads((folder / "config.json").read_text("utf-8"))
     if (folder / INDEX).is_file():
-        index = json.loads((folder / INDEX).read_text("utf-8"))["weight_map"]
+        index = _json(folder / INDEX)["weight_map"]
         paths = [folder / name for name in sorted(set(index.values()))]
     else:
         whole = folder / WHOLE
@@ -116,4 +137,26 @@ def open_weights(folder: Path) -> Iterator[Weights]:
             with one_line(f"{path} must be a whole safetensors file", ValueError):
                 opened = stack.enter_context(safe_open(path, framework="pt"))
                 files |= dict.fromkeys(opened.keys(), opened)
-        yield Weights(folder, config, files)
+        yield Weights(folder, tuple(paths), files)
+
+
+def check_folder(subject: str, folder: Path) -> None:
+    """Raise ``ValueError`` unless the folder's weights are safetensors, all of them."""
+    config = folder / "config.json"
+    if not config.is_file():
+        raise ValueError(f"{subject} must be a folder in Transformers format, got no config.json")
+    if (folder / "adapter_config.json").exists():
+        raise ValueError(f"{subject} must be a whole model, got an adapter (adapter_config.json)")
+    with one_line(f"{subject} must have a valid config.json and index of weights", ValueError):
+        named = [json.loads(config.read_text("utf-8")).get("transformers_weights")]
+        for index in folder.rglob("*.safetensors.index.json"):
+            named += json.loads(index.read_text("utf-8"))["weight_map"].values()
+    safe = (".safetensors", ".safetensors.index.json")
+    others = [name for name in named if name and not str(name).endswith(safe)]
+    if not any(folder.glob("*.safetensors")):
+        others += sorted(file.name for file in folder.glob("*.bin")) or ["none"]
+    if others:
+        raise ValueError(
+            f"{subject} must keep its weights in .safetensors, got {others[0]}; "
+            "pickles are never loaded"
+        )
