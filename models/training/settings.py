@@ -19,14 +19,14 @@ class Settings:
     levels, or coefficients and scales, as a part of their own. Each attribute says what it is.
     """
 
-    block_steps: int = _option(48, "steps of reconstruction for each block, 0 for none")
+    block_steps: int = _option(0, "steps of reconstruction for each block, 0 for none")
     block_windows: int = _option(48, "the first so many windows are for reconstruction")
     block_rate: float = _option(0.025, "rate of latents in reconstruction")
     block_slow_rate: float = _option(0.001, "rate of coefficients and scales in reconstruction")
     steps: int = _option(100, "steps of distillation, 0 for none")
-    rate: float = _option(0.0, "rate of latents in distillation")
-    slow_rate: float = _option(0.0005, "rate of coefficients and scales in distillation")
-    batch: int = _option(2, "windows a step")
+    rate: float = _option(0.008, "rate of latents in distillation")
+    slow_rate: float = _option(0.0006, "rate of coefficients and scales in distillation")
+    batch: int = _option(4, "windows a step")
     seed: int = _option(0, "of the order of the windows")
 
     def __post_init__(self) -> None:
