@@ -1,6 +1,7 @@
 """Bitplane layers in a file: safetensors with one JSON header, as ``docs/bitplane.md`` says."""
 
 import json
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.cli import nearest
-from models.files import whole_file
+from models.files import blaming, whole_file
 from models.parts import describe, restore
+from models.tensors import TensorWriter
 
 HEADER = "planesmith"
 VERSION = 2
@@ -24,6 +25,8 @@ VERSION = 2
 
 def save(path: Path, layers: Iterable[BitplaneLayer], info: dict[str, str]) -> None:
     """Write layers to a file that appears whole or not at all; the same bytes for the same layers.
+
+    Layers are written one by one, to a temporary file beside this one.
 
     Parameters
     ----------
@@ -37,18 +40,20 @@ def save(path: Path, layers: Iterable[BitplaneLayer], info: dict[str, str]) -> N
     OSError
         The folder is missing or cannot be written, or the disk is full.
     """
-    tensors: dict[str, NDArray] = {}
     described: dict[str, Any] = {}
-    for layer in layers:
-        require(layer.name not in described, "layer names", "differ", f"{layer.name} twice")
-        described[layer.name] = describe(layer, layer.name, tensors)
-    header = {"version": VERSION, "info": info, "order": list(described), "layers": described}
-    text = json.dumps(header, sort_keys=True, separators=(",", ":"))
-    with whole_file(path) as part:
-        try:
-            save_file(tensors, part, metadata={HEADER: text})
-        except SafetensorError as error:
-            raise OSError(f"{path} must be writable, got: {error}") from error
+    with whole_file(path) as part, tempfile.TemporaryFile(dir=path.parent) as spill:
+        writer = TensorWriter(spill)
+        for layer in layers:
+            require(layer.name not in described, "layer names", "differ", f"{layer.name} twice")
+            tensors: dict[str, NDArray] = {}
+            described[layer.name] = describe(layer, layer.name, tensors)
+            with blaming(path):
+                for name, array in tensors.items():
+                    writer.add(name, array)
+        header = {"version": VERSION, "info": info, "order": list(described), "layers": described}
+        text = json.dumps(header, sort_keys=True, separators=(",", ":"))
+        with blaming(path), part.open("wb") as file:
+            writer.write(file, {HEADER: text})
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -27,6 +27,7 @@ from models.equivalence import Equivalence
 from models.reference import run
 from models.stage import Stage
 from models.store import open_layers, save
+from models.tensors import TensorWriter
 
 PARTS = (
     BitplaneLayer, bitplane.Path, Stage, Activation, Transform, Requantize, Equivalence,
@@ -492,13 +493,12 @@ def test_full_disk(one: Path) -> None:
 def test_interruption(
     one: Path, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
 ) -> None:
-    def write_half(tensors: dict[str, Any], part: Path, metadata: dict[str, str]) -> None:
-        save_file(tensors, part, metadata)
-        part.write_bytes(part.read_bytes()[:1000])
+    def write_half(_: TensorWriter, file: IO[bytes], metadata: dict[str, str]) -> None:
+        file.write(json.dumps(metadata).encode()[:1000])
         raise stop
 
     before = one.read_bytes()
-    monkeypatch.setattr(store, "save_file", write_half)
+    monkeypatch.setattr(TensorWriter, "write", write_half)
     with pytest.raises(stop):
         save(one, every_kind(0), {})
     assert one.read_bytes() == before
