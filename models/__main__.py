@@ -130,8 +130,9 @@ def show_formats(_: Namespace) -> None:
 def quantize(arguments: Namespace) -> None:
     """Quantize a model into a file and say how large it became."""
     from models.formats import parse as parse_format
+    from models.formats.several import several
 
-    specs = {text: parse_format(text) for text in arguments.format}
+    specs = {text: parse_format(text) for text in several(";".join(arguments.format))}
     budget = arguments.budget
     if (len(specs) > 1) != (budget is not None):
         got = f"{len(specs)} and {'no' if budget is None else 'a'} budget"
@@ -140,7 +141,7 @@ def quantize(arguments: Namespace) -> None:
     from models.calibration.migration import Migration
     from models.calibration.text import calibration_windows
     from models.llm import load
-    from models.quantize import choose, quantize_model
+    from models.quantize import choose, head_of, quantize_model
 
     info = {"model": arguments.model, "format": " ".join(specs), "layers": arguments.layers,
             "act_bits": str(arguments.act_bits)}  # fmt: skip
@@ -162,12 +163,16 @@ def quantize(arguments: Namespace) -> None:
     spec = next(iter(specs.values()))
     if budget is not None:
         from models.allocation import allocate
-        from models.sensitivity import choices
+        from models.trials import measure
 
         if windows is None:
             raise ValueError("--budget must have a text to calibrate with, got none")
         info["budget"] = str(budget)
-        measured = choices(llm, chosen, list(specs), activation, windows)
+        head = head_of(llm, chosen)
+        measured = measure(llm, windows, chosen, list(specs), how, activation, head)
+        missed = [name for name in chosen if name not in measured]
+        if missed:
+            raise ValueError(f"layers must be reached by the text, got {missed[0]} that is not")
         found = allocate(measured, budget)
         spec = {name: specs[candidate.format] for name, candidate in found.items()}.__getitem__
     quantize_model(llm, chosen, spec, activation, arguments.file, info, windows, how)

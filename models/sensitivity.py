@@ -1,173 +1,92 @@
-"""How much a model is expected to lose by formats of its layers: measured, not guessed.
+"""How much a model's predictions hang on the outputs of its linear layers."""
 
-To second order, a change ``D`` of a layer's weights raises the loss of a token by half of
-``sum over rows r of G_r (D H D^T)_rr``, with ``H`` the mean of ``x x^T`` and ``G_r`` the mean
-square of the loss's derivative by the layer's output ``r`` (rows taken as independent: the
-diagonal of the outputs' Fisher information). Both means are over the same text.
-"""
-
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-from models.allocation import Candidate, Choices
-from models.calibration.blocks import blocks_of, embedded
-from models.calibration.trace import groups_of, trace
-from models.codes import Activation
-from models.dense import dense
-from models.fetch import cache_folder
-from models.files import whole_file
-from models.formats import parse
 from models.llm import LLM
-from models.scores import fingerprint
 
-VERSION = 1
-"""Part of the name of what is kept; to be raised whenever losses are measured otherwise."""
-TOKENS = 512
-"""Of a window, for derivatives: their graph takes memory for each."""
+SEED = 0
 
 
-def choices(
-    llm: LLM,
-    chosen: Mapping[str, nn.Linear],
-    formats: Sequence[str],
-    activation: Activation,
-    windows: Tensor,
-) -> dict[str, Choices]:
-    """Measure all formats on all layers; kept in the cache, layer by layer.
+def output_sensitivity(
+    llm: LLM, windows: Tensor, linears: Mapping[str, nn.Linear]
+) -> dict[str, Tensor]:
+    """Measure the diagonal of the Fisher information of layers' outputs.
+
+    That is the mean over tokens of the squared gradient of the text's negative log-likelihood by
+    each output, for next tokens drawn from the model itself, with seed 0. Outputs that are off by
+    ``d``, independently of each other, make predictions diverge by ``sum of sensitivity * d^2 /
+    2`` nats a token, while that is small.
 
     Parameters
     ----------
-    formats : sequence of str
-        As on the command line.
     windows : int64, (windows, tokens)
+        One at a time is held in memory.
+    linears : mapping of str to Linear
+        Layers of the model.
 
-    Raises
-    ------
-    ValueError
-        A layer is in none of the model's blocks, such as the head, or no format fits it.
+    Returns
+    -------
+    dict of float32, (out,)
+        Zeros for layers that are not used.
     """
-    record = _record(llm, formats, windows)
-    known = _read(record)
-    if any(name not in known for name in chosen):
-        squares = output_gradients(llm, chosen, windows)
-        for name, candidates in _losses(llm, chosen, formats, activation, windows, squares):
-            known[name] = candidates
-            _write(record, known)
-    return {name: Choices(chosen[name].weight.numel(), known[name]) for name in chosen}
+    sums = {name: torch.zeros(linear.out_features) for name, linear in linears.items()}
+    random = torch.Generator().manual_seed(SEED)
+    with _gradients(llm, linears, sums):
+        for window in tqdm(windows, desc="sensitivity", unit="window", leave=False):
+            logits = llm.model(input_ids=window[None], use_cache=False).logits[0]
+            words = torch.multinomial(logits.detach().softmax(-1), 1, generator=random)
+            cross_entropy(logits, words[:, 0], reduction="sum").backward()
+    return {name: total / windows.numel() for name, total in sums.items()}
 
 
-def output_gradients(
-    llm: LLM, chosen: Mapping[str, nn.Linear], windows: Tensor
-) -> dict[str, Tensor]:
-    """Return mean squares of a token's loss derived by each layer's outputs; float32, (out,)."""
-    totals = {name: torch.zeros(linear.out_features) for name, linear in chosen.items()}
-    start = llm.model.get_input_embeddings()
-    count = 0
-    for window in tqdm(windows, desc="sensitivity", unit="window", leave=False):
-        ids = window[None, :TOKENS]
-        hooks = [start.register_forward_hook(lambda _, __, y: y.detach().requires_grad_())]
-        for name, linear in chosen.items():
-            hooks.append(linear.register_forward_hook(_summing(totals[name])))
-        try:
-            logits = llm.model(input_ids=ids, use_cache=False).logits[0]
-            cross_entropy(logits[:-1], ids[0, 1:], reduction="sum").backward()
-        finally:
-            for hook in hooks:
-                hook.remove()
-        count += ids.numel()
-    llm.model.zero_grad(set_to_none=True)
-    return {name: total / count for name, total in totals.items()}
+def expected_loss(change: Tensor, hessian: Tensor, sensitivity: Tensor) -> Tensor:
+    """Return what a change of weights is expected to cost by each row, in nats a token.
+
+    Parameters
+    ----------
+    change : float32, (out, in)
+    hessian : float32, (in, in)
+        Mean of ``x x^T`` over the inputs.
+    sensitivity : float32, (out,)
+
+    Returns
+    -------
+    float32, (out,)
+    """
+    return sensitivity * ((change @ hessian) * change).sum(1) / 2
 
 
-def _summing(total: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-    """Return a hook that adds squares of the output's derivatives to ``total``."""
+@contextmanager
+def _gradients(
+    llm: LLM, linears: Mapping[str, nn.Linear], sums: dict[str, Tensor]
+) -> Iterator[None]:
+    """Add up squared gradients of outputs, and take none of parameters."""
 
-    def add(gradient: Tensor) -> None:
-        total.add_(gradient.detach().flatten(0, -2).float().square().sum(0))
+    def add(name: str, gradient: Tensor) -> None:
+        sums[name] += gradient.flatten(0, -2).square().sum(0)
 
-    def hook(_: nn.Module, __: tuple[Tensor, ...], y: Tensor) -> None:
-        y.register_hook(add)
+    def watch(name: str, _: nn.Module, __: object, output: Tensor) -> None:
+        if output.requires_grad:
+            output.register_hook(partial(add, name))
 
-    return hook
+    def start(_: nn.Module, __: object, output: Tensor) -> Tensor:
+        return output.detach().requires_grad_()
 
-
-def _losses(
-    llm: LLM,
-    chosen: Mapping[str, nn.Linear],
-    formats: Sequence[str],
-    activation: Activation,
-    windows: Tensor,
-    squares: Mapping[str, Tensor],
-) -> Iterator[tuple[str, list[Candidate]]]:
-    """Yield each layer's candidates, block by block."""
-    blocks, _ = blocks_of(llm.model, windows[:1])
-    hidden = [embedded(llm.model, blocks[0], window[None]).bfloat16() for window in windows]
-    left = dict(chosen)
-    for block in tqdm(blocks, desc="candidates", unit="block", leave=False):
-        groups = groups_of(block, hidden[0].float())
-        plain = block.copy(torch.bfloat16)
-        traces = [trace(plain, groups, one) for one in hidden]
-        for index, group in enumerate(groups):
-            inputs = torch.cat([one.inputs[index].float() for one in traces])
-            hessian = inputs.T @ inputs / len(inputs)
-            for short in group.names:
-                name = f"{block.name}.{short}"
-                if (linear := left.pop(name, None)) is not None:
-                    yield (
-                        name,
-                        _candidates(name, linear, formats, activation, hessian, squares[name]),
-                    )
-        hidden = [one.result for one in traces if one.result is not None]
-    if left:
-        names = ", ".join(left)
-        raise ValueError(f"layers to allocate must be in the model's blocks, got {names}")
-
-
-def _candidates(
-    name: str,
-    linear: nn.Linear,
-    formats: Sequence[str],
-    activation: Activation,
-    hessian: Tensor,
-    squares: Tensor,
-) -> list[Candidate]:
-    weight = linear.weight.detach()
-    found = []
-    for text in formats:
-        layer = parse(text).quantize(weight, name, activation, hessian)
-        change = torch.from_numpy(dense(layer)) - weight
-        loss = 0.5 * float((squares * ((change @ hessian) * change).sum(1)).sum())
-        found.append(Candidate(text, layer.stored_bits, loss))
-    return found
-
-
-def _record(llm: LLM, formats: Sequence[str], windows: Tensor) -> Path:
-    """Return the file of what is measured of a model by a text."""
-    text = hashlib.sha256(windows.numpy().tobytes()).hexdigest()
-    key = f"{VERSION} {fingerprint(llm.model)} {text} {' '.join(formats)}"
-    name = hashlib.sha256(key.encode()).hexdigest()[:32]
-    return cache_folder() / "sensitivity" / f"{name}.json"
-
-
-def _read(record: Path) -> dict[str, list[Candidate]]:
-    """Return what a record holds; nothing if it is not there or not whole."""
+    frozen = {parameter: parameter.requires_grad for parameter in llm.model.parameters()}
+    hooks = [linear.register_forward_hook(partial(watch, name)) for name, linear in linears.items()]
+    hooks.append(llm.model.get_input_embeddings().register_forward_hook(start))
+    llm.model.requires_grad_(False)
     try:
-        found = json.loads(record.read_text("utf-8"))
-        return {name: [Candidate(**one) for one in some] for name, some in found.items()}
-    except (FileNotFoundError, ValueError, TypeError, AttributeError):
-        return {}
-
-
-def _write(record: Path, known: Mapping[str, Sequence[Candidate]]) -> None:
-    layers = {name: [asdict(one) for one in candidates] for name, candidates in known.items()}
-    record.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(record) as part:
-        part.write_text(json.dumps(layers), "utf-8")
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for parameter, before in frozen.items():
+            parameter.requires_grad_(before)

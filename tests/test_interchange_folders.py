@@ -219,6 +219,27 @@ def test_what_is_no_quantized_checkpoint(tmp_path: Path) -> None:
     refuses(awq, f"{awq} {rule}awq")
 
 
+def test_what_is_no_folder_of_safetensors(tmp_path: Path) -> None:
+    rule = f"{tmp_path} must be a folder in Transformers format, got no config.json"
+    refuses(tmp_path, rule)
+    parts = bitnet_parts(np.random.default_rng(0))
+    folder = checkpoint(tmp_path / "m", {"quant_method": "bitnet"}, parts)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    rule = f"{folder} must keep its weights in .safetensors, got pytorch_model.bin"
+    refuses(folder, f"{rule}; pickles are never loaded")
+
+
+def test_model_that_transformers_does_not_know(tmp_path: Path) -> None:
+    parts, real = gptq(np.random.default_rng(0), Q, 4, 8, 8, 1, equal=True)
+    settings = {"quant_method": "gptq", "bits": 4, "group_size": 8}
+    folder = checkpoint(tmp_path / "m", settings, parts)
+    config = json.loads((folder / "config.json").read_text()) | {"model_type": "own"}
+    (folder / "config.json").write_text(json.dumps(config))
+    layers, summary = imported(folder)
+    assert (dense(layers[Q]) == real).all()
+    assert summary.left_out == {}
+
+
 def test_some_layers(tmp_path: Path) -> None:
     parts = bitnet_parts(np.random.default_rng(0))
     parts = {name: value for name, value in parts.items() if "ternary" not in name}

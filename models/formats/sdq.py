@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -58,6 +58,8 @@ class Sdq(Format):
     Storage: per sample 2 bits (binary: 1), ``osr`` samples per weight; 32 per row and block, 16
     with ``coef_bits=8``; 32 per row; and the matrix, ``16 * osr * block**2``, for the layer.
     """
+
+    by_rows: ClassVar[bool] = True
 
     levels: Literal["ternary", "binary"] = "ternary"
     osr: float = 2.0

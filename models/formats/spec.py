@@ -18,7 +18,15 @@ from models.lower import real_matrix
 
 @dataclass(frozen=True)
 class Format(ABC):
-    """Options of a format; a subclass adds its own, whole numbers or literal choices."""
+    """Options of a format; a subclass adds its own, whole numbers or literal choices.
+
+    Attributes
+    ----------
+    by_rows : bool
+        Whether rows of a matrix are quantized apart, but for tables that they share.
+    """
+
+    by_rows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for name, choices in choices_of(type(self)).items():
@@ -58,6 +66,7 @@ class StageFormat(Format):
         Bit mask of planes that compensation leaves as they were fitted.
     """
 
+    by_rows: ClassVar[bool] = True
     fixed: ClassVar[int] = 0
 
     @abstractmethod

@@ -8,7 +8,7 @@ from models.checks import require
 from models.interchange.bitnet import open_bitnet
 from models.interchange.gptq import open_gptq
 from models.interchange.source import Source
-from models.interchange.weights import Weights, open_weights, quantization
+from models.interchange.weights import Weights, check_folder, open_weights, quantization
 
 OPENERS = {"bitnet": open_bitnet, "gptq": open_gptq}
 """By the ``quant_method`` of a folder's quantization."""
@@ -27,8 +27,10 @@ def open_packed(folder: Path) -> Iterator[tuple[Weights, Source]]:
     Raises
     ------
     ValueError
-        The layers are packed in another way, or not; a file is damaged.
+        The folder is no model in Transformers format, or holds pickles; its layers are packed in
+        another way, or not; a file is damaged.
     """
+    check_folder(str(folder), folder)
     name = method(folder)
     require(name in OPENERS, str(folder), f"have layers packed by {METHODS}", name)
     with open_weights(folder) as weights:

@@ -77,7 +77,8 @@ def _write(part: Path, weights: Weights, source: Source) -> None:
         shard[name] = tensor.contiguous()
         if sum(held.nbytes for held in shard.values()) >= SHARD:
             close()
-    close()
+    if shard:
+        close()
     (part / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": index}))
 
 

@@ -144,8 +144,7 @@ def _writer(path: Path, kind: str, base: GGUFReader | None) -> GGUFWriter:
     if base is not None:
         writer.data_alignment = int(base.alignment)
         for name, field in base.fields.items():
-            if not name.startswith(OWN):
-                writer.kv_data[0][name] = gguf.GGUFValue(
-                    field.contents(), field.types[0], field.types[-1]
-                )
+            value = field.contents()
+            if value != [] and not name.startswith(OWN):  # the writer refuses empty arrays
+                writer.add_key_value(name, value, field.types[0], field.types[-1])
     return writer

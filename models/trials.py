@@ -1,0 +1,125 @@
+"""Formats tried on every layer: their bits, and what the model is expected to lose by them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from models.allocation import Candidate, Choices
+from models.calibration.migration import Migration
+from models.calibration.stream import calibrate
+from models.calibration.wanted import Wanted
+from models.codes import Activation
+from models.dense import dense
+from models.formats import parse
+from models.llm import LLM
+from models.sensitivity import expected_loss, output_sensitivity
+from models.threads import one_thread
+
+WINDOWS = 8
+"""Windows of the text whose gradients are taken."""
+ROWS = 64
+"""Rows of a matrix on which formats are tried."""
+
+
+def measure(
+    llm: LLM,
+    windows: Tensor,
+    linears: Mapping[str, nn.Linear],
+    formats: Sequence[str],
+    how: Migration,
+    activation: Activation,
+    head: str = "",
+) -> dict[str, Choices]:
+    """Try formats on all layers, each for the inputs that the float model gives it.
+
+    Parameters
+    ----------
+    windows : int64, (windows, tokens)
+    linears : mapping of str to Linear
+        Layers to try them on; those that calibration does not reach are left out.
+    formats : sequence of str
+        As on the command line.
+    how, activation, head
+        As in :func:`models.calibration.stream.calibrate`.
+
+    Raises
+    ------
+    ValueError
+        A layer cannot have one of the formats; the text names it.
+    """
+    weights = output_sensitivity(llm, windows[:WINDOWS], linears)
+    found: dict[str, Choices] = {}
+
+    def tried(wanted: Wanted) -> None:
+        if wanted.name in weights:
+            found[wanted.name] = candidates(wanted, weights[wanted.name], formats)
+            bar.update()
+
+    with tqdm(total=len(linears), desc="trying formats", unit="layer", leave=False) as bar:
+        for _ in calibrate(llm, windows, how, activation, tried, lambda _: None, head):
+            pass
+    return found
+
+
+@one_thread()
+def candidates(
+    wanted: Wanted, sensitivity: Tensor, formats: Sequence[str], rows: int = ROWS
+) -> Choices:
+    """Try formats on a layer.
+
+    Where a format quantizes rows apart, only ``rows`` of them are tried, evenly spaced. The loss
+    of all is then to theirs as the sensitivity of all outputs, times their energy, is to that of
+    the tried ones. Bits are those of a format that stores so many for a row and so many for the
+    layer.
+
+    Parameters
+    ----------
+    wanted : Wanted
+        With a Hessian.
+    sensitivity : float32, (out,)
+        As of :func:`models.sensitivity.output_sensitivity`.
+
+    Raises
+    ------
+    ValueError
+        The layer cannot have one of the formats; the text names it.
+    """
+    return Choices(
+        wanted.target.numel(), [_candidate(wanted, sensitivity, text, rows) for text in formats]
+    )
+
+
+def _candidate(wanted: Wanted, sensitivity: Tensor, text: str, rows: int) -> Candidate:
+    if wanted.hessian is None:
+        raise ValueError(f"layer {wanted.name} must have a Hessian, got none")
+    out = len(wanted.target)
+    some = torch.arange(out)
+    if parse(text).by_rows and rows < out:
+        some = torch.linspace(0, out - 1, rows).round().long()
+    target = wanted.target[some]
+    bits, values = _tried(wanted, text, some)
+    if len(some) < out:
+        fewer = some[: len(some) // 2]
+        row_bits = (bits - _tried(wanted, text, fewer)[0]) / (len(some) - len(fewer))
+        bits += round(row_bits * (out - len(some)))
+    lost = expected_loss(values - target, wanted.hessian, sensitivity[some]).sum()
+    everything = expected_loss(wanted.target, wanted.hessian, sensitivity)
+    part = float(everything[some].sum() / everything.sum().clamp(min=torch.finfo().tiny))
+    return Candidate(text, bits, float(lost) / (part or 1.0))
+
+
+def _tried(wanted: Wanted, text: str, rows: Tensor) -> tuple[int, Tensor]:
+    """Quantize some rows; their bits and values.
+
+    Planes do not depend on activations, but layers for 1-bit ones have no matrix.
+    """
+    try:
+        layer = parse(text).quantize(wanted.target[rows], wanted.name, Activation(), wanted.hessian)
+    except ValueError as error:
+        raise ValueError(f"layer {wanted.name}: {error}") from error
+    bias = None if wanted.bias is None else wanted.bias.detach().float().numpy()[rows]
+    whole = replace(layer, bias=bias, equivalence=wanted.equivalence)
+    return whole.stored_bits, torch.from_numpy(dense(layer))
