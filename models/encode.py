@@ -105,7 +105,7 @@ def _finer(magnitudes: Tensor, peak: Tensor, spec: Activation) -> Tensor:
     missing = -magnitudes.shape[-1] % spec.group
     padded = torch.nn.functional.pad(magnitudes.amax(dim=1), (0, missing))
     peaks = padded.unflatten(-1, (-1, spec.group)).amax(dim=-1)
-    finer = torch.zeros(peaks.shape, dtype=torch.int32)
+    finer = torch.zeros_like(peaks, dtype=torch.int32)
     for step in range(1, spec.exponents + 1):
         finer += peaks * 2.0**step <= peak[:, None]
     return finer

@@ -1,7 +1,7 @@
 """Quantize the linear layers of a model into a file; interrupted work goes on where it stopped."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -98,6 +98,12 @@ def choose(llm: LLM, pattern: str = "*", head: bool = False) -> dict[str, nn.Lin
     return chosen
 
 
+def head_of(llm: LLM, layers: Mapping[str, nn.Linear]) -> str:
+    """Return the name of the layer that gives the logits if it is among these, else nothing."""
+    last = llm.model.get_output_embeddings()
+    return next((name for name, linear in layers.items() if linear is last), "")
+
+
 class _Work:
     """The layers to quantize, and the folder in which finished ones wait."""
 
@@ -143,8 +149,7 @@ def _all_layers(llm: LLM, work: _Work, windows: Tensor | None) -> Iterator[Bitpl
         def quantized(wanted: Wanted) -> BitplaneLayer | None:
             return work.quantized(wanted) if wanted.name in work.chosen else None
 
-        last = llm.model.get_output_embeddings()
-        head = next((name for name, linear in left.items() if linear is last), "")
+        head = head_of(llm, left)
         for layer in calibrate(llm, windows, how, work.activation, quantized, work.finished, head):
             del left[layer.name]
             yield layer

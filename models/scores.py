@@ -71,12 +71,12 @@ def score(
               leave=False) as bar:  # fmt: skip
         for start in range(0, len(rest), batch):
             mine = rest[start : start + batch]
-            _reset_peak()
+            reset_peak()
             begin = time.perf_counter()
             losses = _losses(model, windows[mine])
             seconds = (time.perf_counter() - begin) / len(mine)
             for n, loss in zip(mine, losses, strict=True):
-                known[names[n]] = Score(loss, seconds, _peak_bytes())
+                known[names[n]] = Score(loss, seconds, peak_bytes())
             _write(record, known)
             bar.update(len(mine))
     return [known[name] for name in names]
@@ -121,7 +121,7 @@ def _write(record: Path, scores: dict[str, Score]) -> None:
         part.write_text(text, "utf-8")
 
 
-def _reset_peak() -> None:
+def reset_peak() -> None:
     """Let the mark of most memory start anew, as Linux allows for one's own process."""
     try:
         Path("/proc/self/clear_refs").write_text("5", "ascii")
@@ -129,7 +129,7 @@ def _reset_peak() -> None:
         return
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """Most memory of this process since the mark was reset."""
     try:
         lines = Path("/proc/self/status").read_text("ascii").splitlines()

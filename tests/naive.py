@@ -45,7 +45,7 @@ def experts(path: Path, x: NDArray[np.float32]) -> list[np.float32]:
     return [F(power / math.fsum(powers)) for power in powers]
 
 
-def mixed(shares: list[np.float32], values: NDArray[np.float32]) -> np.float32:
+def mixed(shares: list[np.float32], values: NDArray[np.floating]) -> np.float32:
     total = F(shares[0] * values[0])
     for share, value in zip(shares[1:], values[1:], strict=True):
         total = F(total + F(share * value))

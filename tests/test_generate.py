@@ -15,7 +15,7 @@ from models.codes import Activation
 from models.formats import parse
 from models.llm import LLM, load, tokens_of
 from models.modules import ReferenceLinear, replace_layers
-from models.quantize import quantize_model
+from models.quantize import choose, quantize_model
 from models.store import BitplaneFile, open_layers
 from sim import engine
 from sim.decode import Text, decode
@@ -39,7 +39,8 @@ def opened(llama: Path, text: str) -> Iterator[tuple[LLM, BitplaneFile]]:
     """Give a fresh model and the file of its layers in a format, the head included."""
     file = llama.parent / f"{text.partition(':')[0]}.safetensors"
     if not file.exists():
-        quantize_model(load(str(llama)), parse(text), Activation(), file, {}, head=True)
+        model = load(str(llama))
+        quantize_model(model, choose(model, head=True), parse(text), Activation(), file, {})
     with open_layers(file) as layers:
         yield load(str(llama)), layers
 

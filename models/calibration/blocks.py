@@ -35,11 +35,15 @@ class Block:
         module = copy.deepcopy(self.module).to(dtype)
         return Block(self.name, module, args, kwargs, self.alone)
 
-    def run(self, hidden: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor) -> Tensor:
         """Return the hidden states after the block; (1, tokens, width)."""
-        with torch.no_grad():
-            result = self.module(hidden, *self.args, **self.kwargs)
+        result = self.module(hidden, *self.args, **self.kwargs)
         return result if isinstance(result, Tensor) else result[0]
+
+    def run(self, hidden: Tensor) -> Tensor:
+        """As :meth:`forward`, without gradients."""
+        with torch.no_grad():
+            return self.forward(hidden)
 
     def linears(self) -> dict[str, nn.Linear]:
         """Return the linear layers by their names in the block."""

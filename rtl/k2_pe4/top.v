@@ -405,8 +405,8 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   wire [7:0] _03_;
   wire [7:0] _04_;
   wire [7:0] _05_;
-  wire [7:0] _06_;
   reg added_valid;
+  wire [7:0] chosen;
   input clk;
   wire clk;
   reg [7:0] digit;
@@ -445,7 +445,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   assign _03_ = fetched[0] ? digits[31:24] : digits[23:16];
   assign _04_ = fetched[0] ? digits[15:8] : digits[7:0];
   assign _05_ = fetched[1] ? _03_ : _04_;
-  assign _06_ = fetched[2] ? _02_ : _05_;
+  assign chosen = fetched[2] ? _02_ : _05_;
   always @(posedge clk)
     selected <= fetched;
   always @(posedge clk)
@@ -453,9 +453,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   always @(posedge clk)
     fetched <= step;
   always @(posedge clk)
-    if (fetched_valid)
-      if (!fetched_valid) digit <= 8'h00;
-      else digit <= _06_;
+    if (fetched_valid) digit <= chosen;
   always @(posedge clk)
     if (rst) fetched_valid <= 1'h0;
     else fetched_valid <= valid;

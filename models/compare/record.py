@@ -1,0 +1,101 @@
+"""What is known of a row, in a JSON file of its own."""
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+import transformers
+
+from models.files import whole_file
+
+
+@dataclass(frozen=True)
+class Made:
+    """What quantizing took.
+
+    Attributes
+    ----------
+    seconds : float
+        Loading and calibration text apart; of the last run alone where ``resumed``.
+    peak_bytes : int
+        Most resident memory of the process meanwhile, the float model included.
+    resumed : bool
+        Whether layers were there already that an interrupted run had left.
+    """
+
+    seconds: float
+    peak_bytes: int
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was asked for, and what came of it so far.
+
+    Attributes
+    ----------
+    asked : dict
+        ``quantize`` and ``evaluate``: all that decides the figures of either.
+    made : Made or None
+        None until the layers are in their file.
+    evaluated : list of dict
+        :func:`models.eval.figures` of all tokens; where the integers read fewer, of those, too.
+        Empty until then.
+    reason : str
+        Why the row has no figures; empty where it has, or is not finished.
+    by : dict
+        Command, commit and versions of the last run that added to the record.
+    """
+
+    asked: dict
+    made: Made | None = None
+    evaluated: list[dict] = field(default_factory=list)
+    reason: str = ""
+    by: dict = field(default_factory=dict)
+
+
+def read_record(file: Path, asked: dict) -> Record:
+    """Return what the file knows of what is asked for."""
+    try:
+        found = json.loads(file.read_text("utf-8"))
+        made = found.pop("made")
+        record = Record(**found, made=made and Made(**made))
+        if record.asked == asked:
+            return record
+        return Record(asked, record.made if record.asked["quantize"] == asked["quantize"] else None)
+    except (FileNotFoundError, ValueError, TypeError, AttributeError, LookupError):
+        return Record(asked)
+
+
+def write_record(file: Path, record: Record) -> None:
+    """Write the record, whole, with who made it."""
+    text = json.dumps(asdict(replace(record, by=_by())), indent=2)
+    with whole_file(file) as part:
+        part.write_text(text + "\n", "utf-8")
+
+
+def _by() -> dict:
+    return {
+        "command": shlex.join(["python", "-m", "models", *sys.argv[1:]]),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+    }
+
+
+def _commit() -> str:
+    """Return the commit of this program's own sources; ``changed`` where files differ from it."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=12",
+           "--dirty= changed", "--exclude=*"]  # fmt: skip
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()

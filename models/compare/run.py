@@ -1,0 +1,137 @@
+"""Quantize and evaluate one format after another; what is recorded is not done again."""
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from models import eval as evaluation
+from models.calibration.text import calibration_windows
+from models.compare.record import Made, Record, read_record, write_record
+from models.compare.rows import Row
+from models.files import blaming
+from models.llm import load
+from models.quantize import choose, quantize_model
+from models.scores import fingerprint, peak_bytes, reset_peak
+from models.store import open_layers
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is the same for all rows.
+
+    Attributes
+    ----------
+    model : str
+        As :func:`models.llm.load` takes it.
+    calibrate : str
+        Text to calibrate with, as :func:`models.calibration.text.calibration_windows` takes it, or
+        ``none``.
+    windows : int
+        Of that text.
+    text : Path
+        To evaluate on.
+    tokens, context : int
+        At most so many of it, and in one window.
+    integer_tokens : int or None
+        At most so many for the exact reference, where they shall be fewer.
+    """
+
+    model: str
+    calibrate: str
+    windows: int
+    text: Path
+    tokens: int
+    context: int
+    integer_tokens: int | None = None
+
+
+class Comparison:
+    """Rows of one plan, with their records and files of layers in one folder.
+
+    Raises
+    ------
+    ValueError, OSError
+        As reading the model and the text does.
+    """
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan, self.folder = plan, folder
+        with blaming(folder):
+            folder.mkdir(exist_ok=True)
+        llm = load(plan.model)
+        self._model = fingerprint(llm.model)
+        self._windows = evaluation.read_windows(llm, plan.text, plan.tokens, plan.context)
+        self._fewer = self._windows
+        if plan.integer_tokens is not None:
+            self._fewer = evaluation.read_windows(
+                llm, plan.text, min(plan.integer_tokens, plan.tokens), plan.context
+            )
+
+    def asked(self, row: Row) -> dict:
+        """Return all that decides the figures of a row."""
+        plan, calibrate = self.plan, self.plan.calibrate if row.calibrate else "none"
+        text = hashlib.sha256(self._windows.numpy().tobytes()).hexdigest()
+        return {
+            "quantize": {
+                "model": plan.model, "fingerprint": self._model,
+                "format": row.format, "options": asdict(row.spec), "act_bits": row.act_bits,
+                "calibrate": calibrate, "windows": 0 if calibrate == "none" else plan.windows,
+            },
+            "evaluate": {
+                "text": plan.text.name, "tokens_sha256": text, "context": plan.context,
+                "tokens": self._windows.numel(), "integer_tokens": self._fewer.numel(),
+            },
+        }  # fmt: skip
+
+    def record(self, row: Row) -> Record:
+        """Return what is known of a row."""
+        return read_record(self._file(row, "json"), self.asked(row))
+
+    def run(self, row: Row) -> Record:
+        """Do what is missing of a row, and record it.
+
+        Whatever goes wrong with the row becomes the reason in its record; a later run tries again.
+        """
+        record = replace(self.record(row), reason="")
+        if record.evaluated:
+            return record
+        file = self._file(row, "safetensors")
+        try:
+            if record.made is None or not file.is_file():
+                record = replace(record, made=self._made(row, file))
+                write_record(self._file(row, "json"), record)
+            record = replace(record, evaluated=self._evaluated(file))
+        except Exception as error:  # a fault of one format must not cost the others
+            users = isinstance(error, ValueError | OSError)
+            line = " ".join(str(error).split())
+            record = replace(record, reason=line if users else f"{type(error).__name__}: {line}")
+        write_record(self._file(row, "json"), record)
+        return record
+
+    def _file(self, row: Row, kind: str) -> Path:
+        return self.folder / f"{row.stem}.{kind}"
+
+    def _made(self, row: Row, file: Path) -> Made:
+        llm, asked = load(self.plan.model), self.asked(row)["quantize"]
+        windows = None
+        if asked["calibrate"] != "none":
+            windows = calibration_windows(llm, asked["calibrate"], asked["windows"])
+        info = {key: str(value) for key, value in asked.items() if key != "options"}
+        resumed = file.with_name(f"{file.name}.parts").exists()
+        reset_peak()
+        begin = time.perf_counter()
+        quantize_model(llm, choose(llm), row.spec, row.activation, file, info, windows=windows)
+        return Made(time.perf_counter() - begin, peak_bytes(), resumed)
+
+    def _evaluated(self, file: Path) -> list[dict]:
+        """Score the float model, the matrices and the integers; what is in the cache is not."""
+        found = []
+        with open_layers(file) as layers:
+            if len(self._fewer) < len(self._windows):
+                most = evaluation.evaluate(load(self.plan.model), layers, self._windows)
+                found.append(evaluation.figures(list(islice(most, 2)), self._windows))
+            every = evaluation.evaluate(load(self.plan.model), layers, self._fewer)
+            found.append(evaluation.figures(list(every), self._fewer))
+        return found

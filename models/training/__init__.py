@@ -1,0 +1,1 @@
+"""Recovery training: what quantization lost learned back, within bitplane layers."""
