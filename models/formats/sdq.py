@@ -53,7 +53,7 @@ class Sdq(Format):
     ``encoder=descent``: no loop decides the samples (it gives the scales to start from) but, as
     in formats without samples, error feedback over all of them, coordinate descent and least
     squares, for the inputs or, without calibration, for the weights. In three layers of
-    SmolLM2-135M, calibrated, that leaves 0.22 to 0.35 of the loop's error of outputs.
+    SmolLM2-135M, calibrated, that leaves 0.22 to 0.36 of the loop's error of outputs.
 
     Storage: per sample 2 bits (binary: 1), ``osr`` samples per weight; 32 per row and block, 16
     with ``coef_bits=8``; 32 per row; and the matrix, ``16 * osr * block**2``, for the layer.
