@@ -251,6 +251,15 @@ def test_some_layers(tmp_path: Path) -> None:
         imported(folder, pattern="x")
 
 
+def test_order_of_the_model(tmp_path: Path) -> None:
+    parts = bitnet_parts(np.random.default_rng(0))
+    names = ["model.layers.0.mlp.down_proj", Q, "model.layers.0.self_attn.k_proj", "a"]
+    both = {"weight": parts[f"{Q}.weight"], "weight_scale": parts[f"{Q}.weight_scale"]}
+    packed = {f"{name}.{part}": value.clone() for name in names for part, value in both.items()}
+    folder = checkpoint(tmp_path / "m", {"quant_method": "bitnet"}, packed)
+    assert list(imported(folder)[0]) == [names[1], names[2], names[0], "a"]
+
+
 def test_order_of_layers_that_no_model_has(tmp_path: Path) -> None:
     parts = bitnet_parts(np.random.default_rng(0))
     names = ["b.10", "b.9", "a.1"]

@@ -36,6 +36,7 @@ def test_bitnet_is_unpacked_once(tmp_path: Path, capfd: pytest.CaptureFixture[st
         for name, weights in real.items():
             assert (own[name].weight.detach().numpy() == weights).all()
         assert loaded.tokenizer("on")["input_ids"] == [4]
+        assert not hasattr(loaded.model.config, "quantization_config")
     assert len(list(cache_folder().iterdir())) == 1
 
 
