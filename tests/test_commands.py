@@ -248,8 +248,10 @@ def test_layer_runs_on_the_circuit(call: Call, layers: Path, tmp_path: Path) -> 
         ),
         (
             ["--layer", LAYER, "--columns", "16"],
-            "layer {layer}: inputs of the layer must fit the activation buffer of 2 words, "
-            "got 8 words",
+            (
+                "layer {layer}: inputs of the layer must fit the activation buffer of 2 words, "
+                "got 8 words"
+            ),
         ),
         (
             ["--layer", LAYER, "--act-bits", "4"],
