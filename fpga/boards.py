@@ -54,6 +54,8 @@ class Board:
     memory : Memory or None
     program : tuple of str
         Command that loads a bitstream, its file to follow.
+    capacity : dict of str to int
+        What the FPGA has: ``lut``, ``bram``, ``dsp``, and ``spram`` where there is any.
     circuit : dict
         Parameters of the engine unless told otherwise.
     uart : tuple of str
@@ -68,6 +70,7 @@ class Board:
     depth: int
     memory: Memory | None
     program: tuple[str, ...]
+    capacity: dict[str, int]
     circuit: dict[str, Any] = field(default_factory=dict)
     uart: tuple[str, str] | None = None
 
@@ -112,13 +115,17 @@ BOARDS: dict[str, Board] = {
             "32 MB SDRAM, 16 bits at 143 MHz", 286e6, 32 << 20,
             "IS42S16160G-7 data sheet (143 MHz at CAS latency 3), peak",
         ),
-        program=("openFPGALoader", "-b", "ulx3s"), circuit=_ECP5,
+        program=("openFPGALoader", "-b", "ulx3s"),
+        capacity={"lut": 83640, "bram": 208, "dsp": 156},
+        circuit=_ECP5,
     ),
     "icepi-zero": Board(
         "Icepi Zero with LFE5U-25F", "ecp5", "icepi_zero.IcepiZero1_3Platform",
         clock=75, banks=4, depth=4096,
         memory=None,
-        program=("openFPGALoader", "-b", "icepi-zero"), circuit=_ECP5 | {"pe": 16},
+        program=("openFPGALoader", "-b", "icepi-zero"),
+        capacity={"lut": 24288, "bram": 56, "dsp": 28},
+        circuit=_ECP5 | {"pe": 16},
     ),
     "icebreaker": Board(
         "iCEBreaker with iCE40UP5K", "ice40", "icebreaker.ICEBreakerPlatform",
@@ -127,7 +134,9 @@ BOARDS: dict[str, Board] = {
             "16 MB flash, 4 bits at 104 MHz", 52e6, 16 << 20,
             "W25Q128JV data sheet (fast read quad I/O at 104 MHz), peak",
         ),
-        program=("iceprog",), circuit=_SMALL,
+        program=("iceprog",),
+        capacity={"lut": 5280, "bram": 30, "spram": 4, "dsp": 8},
+        circuit=_SMALL,
     ),
     "tang-nano-9k": Board(
         "Sipeed Tang Nano 9K with GW1NR-9C", "gowin", "tang_nano_9k.TangNano9kPlatform",
@@ -136,7 +145,9 @@ BOARDS: dict[str, Board] = {
             "8 MB PSRAM, two of 8 bits at 166 MHz", 664e6, 8 << 20,
             "Gowin UG803 (GW1NR-9C: 64 Mbit PSRAM, 166 MHz, double data rate), peak",
         ),
-        program=("openFPGALoader", "-b", "tangnano9k"), circuit=_SMALL,
+        program=("openFPGALoader", "-b", "tangnano9k"),
+        capacity={"lut": 8640, "bram": 26, "dsp": 20},
+        circuit=_SMALL,
     ),
     "arty-a7": Board(
         "Digilent Arty A7-35T with XC7A35T", "xilinx", "arty_a7.ArtyA7_35Platform",
@@ -146,6 +157,7 @@ BOARDS: dict[str, Board] = {
             "Digilent Arty A7 reference manual (667 MT/s, 16 bits), peak",
         ),
         program=("openFPGALoader", "-b", "arty_a7_35t"),
+        capacity={"lut": 20800, "bram": 50, "dsp": 90},
         circuit=_COMMON | {"pe": 64, "lanes": 16, "weight_words": 4},
     ),
     "arty-z7": Board(
@@ -156,6 +168,7 @@ BOARDS: dict[str, Board] = {
             "Digilent Arty Z7 reference manual (1050 MT/s, 16 bits), peak",
         ),
         program=("openFPGALoader", "-b", "arty_z7_20"),
+        capacity={"lut": 53200, "bram": 140, "dsp": 220},
         circuit=_COMMON | {"pe": 64, "lanes": 16, "weight_words": 4},
         uart=("Y18", "Y19"),
     ),

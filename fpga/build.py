@@ -9,7 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from fpga import families
 from fpga.boards import Board
+from fpga.capacity import check_fit
 from fpga.description import FILE
 from fpga.design import Design
 from fpga.families import FAMILIES, NETLIST, REPORT, pack, place
@@ -17,7 +19,10 @@ from fpga.figures import Figures, figures_of
 from fpga.tools import run_tool, tool_version
 from models.files import alone_in, whole_set
 
-RESULT = "build.json"
+FLOW = Path(families.__file__)
+"""Says how tools are called."""
+
+RESULT, COUNTS = "build.json", "counts.json"
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,10 @@ def build(
     ------
     FileNotFoundError
         A tool is not installed.
+    ValueError
+        The design does not fit the board.
     RuntimeError
-        A tool failed: most often since the design does not fit.
+        A tool failed.
     """
     family = FAMILIES[board.family]
     folder = cache / _digest(board, design)
@@ -86,7 +93,9 @@ def build(
                 (work / family.constraints).write_text(design.constraints)
                 design.description.write(work / FILE)
                 script = f"read_verilog -sv board.v; {family.synthesis} -top board"
-                run_tool("yosys", ["-q", "-p", f"{script}; write_json {NETLIST}"], work)
+                script += f"; write_json {NETLIST}; tee -q -o {COUNTS} stat -json"
+                run_tool("yosys", ["-q", "-p", script], work)
+        check_fit(board, design.description.config, json.loads((sources / COUNTS).read_text()))
         found = {}
         for seed in seeds:
             place_folder = folder / f"seed_{seed}"
@@ -104,32 +113,28 @@ def build(
     return Built(folder, design.description.clock, found, best)
 
 
-def deliver(built: Built, board: Board, folder: Path) -> None:
-    """Put sources, description, figures and the bitstream of the best seed into a folder."""
+def deliver(built: Built, board: Board, record: dict[str, Any], folder: Path) -> None:
+    """Put sources, description, figures and the bitstream of the best seed into a folder.
+
+    Parameters
+    ----------
+    record : dict
+        Figures to keep as ``build.json``.
+    """
     family = FAMILIES[board.family]
     sources, place_folder = built.folder / "source", built.folder / f"seed_{built.best}"
     with whole_set(folder) as part:
         for name in ("board.v", family.constraints, FILE):
             shutil.copy(sources / name, part)
         shutil.copy(place_folder / family.bitstream, part)
-        (part / RESULT).write_text(json.dumps(summary(built), indent=1) + "\n")
-
-
-def summary(built: Built) -> dict[str, Any]:
-    """Return figures as JSON has them."""
-    return {
-        "clock": built.clock,
-        "best": built.best,
-        "fmax_median": built.fmax,
-        "seeds": {str(seed): vars(figures) for seed, figures in built.seeds.items()},
-    }
+        (part / RESULT).write_text(json.dumps(record, indent=1) + "\n")
 
 
 def _digest(board: Board, design: Design) -> str:
     """Return what depends on everything that decides the result, but for the seed."""
     family = FAMILIES[board.family]
     parts = [
-        design.verilog, design.constraints, family.synthesis, board.platform,
+        design.verilog, design.constraints, family.synthesis, board.platform, FLOW.read_text(),
         [(tool, tool_version(tool)) for tool in family.tools],
     ]  # fmt: skip
     return sha256(repr(parts).encode()).hexdigest()[:20]

@@ -16,6 +16,9 @@ from hwgen.layouts import output_layout
 from models.checks import require
 from models.stage import Stage
 
+IMAGE = tuple(name for name in STREAMS if name != "activations")
+"""Streams of the layer, which a board keeps for all vectors."""
+
 Progress = Callable[[int], object]
 
 
@@ -108,7 +111,7 @@ class OnBoard:
         self._host.stop()
         found = []
         for tile in tiles:
-            for name in STREAMS[:4] + ("weights",):
+            for name in IMAGE:
                 self._send(plan.begins[name], name, getattr(tile, name), progress)
             parts = []
             for start in range(0, len(codes), plan.tokens):
@@ -123,7 +126,7 @@ class OnBoard:
 
     def _plan(self, tile: Image, row_words: int) -> Plan:
         begins, at = {}, 0
-        for name in STREAMS[:4] + ("weights",):
+        for name in IMAGE:
             begins[name] = at
             at += len(getattr(tile, name)) * self._beats[name]
         inputs = row_words * self._beats["activations"]

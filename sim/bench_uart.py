@@ -37,9 +37,7 @@ async def serve(dut) -> None:
     link.unlink(missing_ok=True)
 
 
-async def _pass(
-    ours: int, source: UartSource, sink: UartSink, link: Path, pause: Timer
-) -> None:
+async def _pass(ours: int, source: UartSource, sink: UartSink, link: Path, pause: Timer) -> None:
     """Pass bytes while the link is there and something comes from time to time."""
     latest = time.monotonic()
     limit = float(os.environ[IDLE_SECONDS])

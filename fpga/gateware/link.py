@@ -148,11 +148,10 @@ class Link(wiring.Component):
                     m.next = "reply"
                     with m.If((kind == Kind.WRITE) & self.allowed):
                         m.next = "recall"
-            with m.State("quiet"):
-                with m.If(quiet == self.gap):
-                    m.d.comb += self.damaged.eq(1)
-                    m.d.sync += status.eq(Status.DAMAGED)
-                    m.next = "reply"
+            with m.State("quiet"), m.If(quiet == self.gap):
+                m.d.comb += self.damaged.eq(1)
+                m.d.sync += status.eq(Status.DAMAGED)
+                m.next = "reply"
             with m.State("recall"):
                 m.next = "write"
             with m.State("write"):

@@ -115,22 +115,21 @@ class Registers(wiring.Component):
             counts[Register.DAMAGED].eq(counts[Register.DAMAGED] + self.damaged),
         ]
 
-        with m.If(self.write):
-            with m.Switch(self.number):
-                with m.Case(Register.RUN), m.If(self.data != run):
-                    m.d.sync += [run.eq(self.data), busy.eq(1), stuck.eq(0), starting.eq(1)]
-                    m.d.sync += [count.eq(0) for count in list(counts.values())[:3]]
-                    m.d.sync += holding.eq(STOPPING)
-                with m.Case(Register.STOP):
-                    m.d.sync += [busy.eq(0), starting.eq(0), holding.eq(STOPPING)]
-                with m.Case(Register.VECTORS):
-                    m.d.sync += vectors.eq(self.data)
-                with m.Case(Register.RESULTS):
-                    m.d.sync += self.results.eq(self.data)
-                for stream in range(len(STREAMS)):
-                    for place, field in enumerate(("first", "end", "passes")):
-                        with m.Case(Register.STREAMS + 3 * stream + place):
-                            m.d.sync += self.slices[stream][field].eq(self.data)
+        with m.If(self.write), m.Switch(self.number):
+            with m.Case(Register.RUN), m.If(self.data != run):
+                m.d.sync += [run.eq(self.data), busy.eq(1), stuck.eq(0), starting.eq(1)]
+                m.d.sync += [count.eq(0) for count in list(counts.values())[:3]]
+                m.d.sync += holding.eq(STOPPING)
+            with m.Case(Register.STOP):
+                m.d.sync += [busy.eq(0), starting.eq(0), holding.eq(STOPPING)]
+            with m.Case(Register.VECTORS):
+                m.d.sync += vectors.eq(self.data)
+            with m.Case(Register.RESULTS):
+                m.d.sync += self.results.eq(self.data)
+            for stream in range(len(STREAMS)):
+                for place, field in enumerate(("first", "end", "passes")):
+                    with m.Case(Register.STREAMS + 3 * stream + place):
+                        m.d.sync += self.slices[stream][field].eq(self.data)
 
         readable = {
             Register.MAGIC: Const(MAGIC, 32),

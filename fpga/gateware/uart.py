@@ -44,10 +44,9 @@ class Receiver(wiring.Component):
         left = Signal(range(10))
         m.d.sync += [metastable.eq(self.line), line.eq(metastable), before.eq(line)]
         m.d.sync += self.valid.eq(0)
-        with m.If(left == 0):
-            with m.If(before & ~line):
-                m.d.sync += timer.eq(self.divisor + self.divisor // 2 - 2)
-                m.d.sync += left.eq(9)
+        with m.If(left == 0), m.If(before & ~line):
+            m.d.sync += timer.eq(self.divisor + self.divisor // 2 - 2)
+            m.d.sync += left.eq(9)
         with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
         with m.Else():
@@ -91,10 +90,9 @@ class Transmitter(wiring.Component):
         bits = Signal(9)
         left = Signal(range(11))
         m.d.comb += self.i.ready.eq(left == 0)
-        with m.If(left == 0):
-            with m.If(self.i.valid):
-                m.d.sync += [self.line.eq(0), bits.eq(Cat(self.i.payload, 1))]
-                m.d.sync += [timer.eq(self.divisor - 1), left.eq(10)]
+        with m.If(left == 0), m.If(self.i.valid):
+            m.d.sync += [self.line.eq(0), bits.eq(Cat(self.i.payload, 1))]
+            m.d.sync += [timer.eq(self.divisor - 1), left.eq(10)]
         with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
         with m.Else():
