@@ -9,18 +9,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from fpga import families
 from fpga.boards import Board
 from fpga.capacity import check_fit
 from fpga.description import FILE
 from fpga.design import Design
-from fpga.families import FAMILIES, NETLIST, REPORT, pack, place
+from fpga.families import CALLS, FAMILIES, NETLIST, REPORT, pack, place
 from fpga.figures import Figures, figures_of
 from fpga.tools import run_tool, tool_version
 from models.files import alone_in, whole_set
-
-FLOW = Path(families.__file__)
-"""Says how tools are called."""
 
 RESULT, COUNTS = "build.json", "counts.json"
 
@@ -134,7 +130,7 @@ def _digest(board: Board, design: Design) -> str:
     """Return what depends on everything that decides the result, but for the seed."""
     family = FAMILIES[board.family]
     parts = [
-        design.verilog, design.constraints, family.synthesis, board.platform, FLOW.read_text(),
+        design.verilog, design.constraints, family.synthesis, board.platform, CALLS,
         [(tool, tool_version(tool)) for tool in family.tools],
     ]  # fmt: skip
     return sha256(repr(parts).encode()).hexdigest()[:20]

@@ -12,7 +12,7 @@ STOPPING = 8
 
 
 def slice_layout(board: BoardConfig) -> data.StructLayout:
-    """What a fetcher reads: from its first beat up to ``end``, so many times."""
+    """Describe what a fetcher reads: from its first beat up to ``end``, so many times."""
     bits = board.address_bits
     return data.StructLayout({"first": bits, "end": bits, "passes": 16})
 
