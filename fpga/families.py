@@ -1,5 +1,6 @@
 """Families of FPGAs: how each is synthesized, placed, routed and packed."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,11 @@ def place(board: Board, seed: int, target: float, folder: Path) -> None:
     ----------
     target : float
         MHz of the circuit's clock.
+
+    Raises
+    ------
+    ValueError
+        The circuit does not fit.
     """
     family, platform = FAMILIES[board.family], _platform(board)
     common = (
@@ -87,7 +93,16 @@ def place(board: Board, seed: int, target: float, folder: Path) -> None:
             f"--device {platform.part} --vopt family={_gowin_chip(platform)} "
             f"--vopt cst={family.constraints} --write {ROUTED}"
         )
-    run_tool(family.tools[1], (common + special).split(), folder)
+    try:
+        run_tool(family.tools[1], (common + special).split(), folder)
+    except RuntimeError as error:
+        found = re.search(r"no BELs remaining to implement cell type '(\w+)'", str(error))
+        if found is None:
+            raise
+        raise ValueError(
+            f"circuit must fit the {board.title}, got more {found[1]} than there are; "
+            "lower --pe or --lanes"
+        ) from error
 
 
 def pack(board: Board, folder: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from fpga.tools import PACKAGES, run_tool, tool_version
 from fpga.unit import unit_verilog
-from fpga.wrapper import Port, wrap
+from fpga.wrapper import Port, Wrapper, wrap
 from hwgen.config import HardwareConfig
 
 CORE = "unit"
@@ -66,14 +66,8 @@ def measure(
     """
     with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
         folder = Path(name)
-        (folder / "unit.v").write_text(unit_verilog(config))
         progress("synthesis")
-        ports = f"{_read('unit.v')}; hierarchy -top {CORE}; proc; write_json ports.json"
-        run_tool("yosys", ["-q", "-p", ports], folder)
-        wrapper = wrap(CORE, _ports(json.loads((folder / "ports.json").read_text())))
-        (folder / "wrapper.v").write_text(wrapper.text)
-        netlist = f"{_read('unit.v wrapper.v')}; {SYNTHESIS}; write_json netlist.json"
-        run_tool("yosys", ["-q", "-p", netlist], folder)
+        wrapper = synthesize(config, SYNTHESIS, folder)
         fmax, log = [], ""
         for seed in seeds:
             progress(f"seed {seed}")
@@ -89,6 +83,24 @@ def measure(
         registers=_count(log, r"Total DFFs:\s+(\d+)/") - wrapper.registers,
         fmax=fmax,
     )
+
+
+def synthesize(config: HardwareConfig, synthesis: str, folder: Path) -> Wrapper:
+    """Write ``netlist.json`` of the unit of a configuration in its wrapper, which is returned.
+
+    Parameters
+    ----------
+    synthesis : str
+        Command of Yosys; the top module is ``wrapper``.
+    """
+    (folder / "unit.v").write_text(unit_verilog(config))
+    ports = f"{_read('unit.v')}; hierarchy -top {CORE}; proc; write_json ports.json"
+    run_tool("yosys", ["-q", "-p", ports], folder)
+    wrapper = wrap(CORE, _ports(json.loads((folder / "ports.json").read_text())))
+    (folder / "wrapper.v").write_text(wrapper.text)
+    netlist = f"{_read('unit.v wrapper.v')}; {synthesis}; write_json netlist.json"
+    run_tool("yosys", ["-q", "-p", netlist], folder)
+    return wrapper
 
 
 def record(config: HardwareConfig, quality: Quality) -> dict[str, Any]:

@@ -68,7 +68,8 @@ class System(wiring.Component):
             name: Placed(Fetcher.ports(board, bits[name]), fetcher_name(name), name)
             for name in STREAMS
         }
-        m.submodules += fetchers.values()
+        for name, fetcher in fetchers.items():
+            m.submodules[f"fetch_{name}"] = fetcher
 
         self._connect_link(m, receiver, sender, link, registers, store)
         connect(m, engine.o, drain.i)
