@@ -8,6 +8,7 @@ from cocotb_tools.runner import get_runner
 
 from models.checks import require
 from sim import tools
+from sim.rtl import QUICK_BUILD
 
 DIVISOR, LINK, IDLE_SECONDS = (
     f"PLANESMITH_UART_{name}" for name in ("DIVISOR", "LINK", "IDLE_SECONDS")
@@ -18,7 +19,15 @@ PERIOD_NS = 10
 """Of the simulated clock."""
 
 
-def serve(source: Path, top: str, divisor: int, link: Path, idle_seconds: float = 600) -> None:
+def serve(
+    source: Path,
+    top: str,
+    divisor: int,
+    link: Path,
+    *,
+    idle_seconds: float = 600,
+    quick: bool = False,
+) -> None:
     """Simulate a module and serve its serial line; return when the link was removed, or is idle.
 
     Parameters
@@ -34,6 +43,8 @@ def serve(source: Path, top: str, divisor: int, link: Path, idle_seconds: float 
         a serial port. Remove it to end the simulation.
     idle_seconds : float
         End after so long without a byte.
+    quick : bool
+        Compile without optimization: sooner ready, slower then.
 
     Raises
     ------
@@ -52,6 +63,8 @@ def serve(source: Path, top: str, divisor: int, link: Path, idle_seconds: float 
     results.unlink(missing_ok=True)
     before = dict(os.environ)
     os.environ.update(tools.build_environment())
+    if quick:
+        os.environ["MAKEFLAGS"] += f" {QUICK_BUILD}"
     os.environ.update({
         DIVISOR: str(divisor), LINK: str(link.absolute()), IDLE_SECONDS: str(idle_seconds),
     })  # fmt: skip

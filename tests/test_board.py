@@ -25,7 +25,7 @@ from sim.cases import random_job
 
 CONFIG = HardwareConfig(k=2, pe=4, lanes=8, columns=64, requantize_bits=0, acc_bits=40)
 BOARD = BoardConfig(banks=4, depth=1024, divisor=4, gap=400, patience=5000)
-SECONDS = 300
+SECONDS = 1500
 """To build and start the simulation, at most."""
 
 
@@ -74,7 +74,7 @@ def port(emitted: Emitted, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("board")
     source, link = folder / "board.v", folder / "tty"
     source.write_text(emitted.text)
-    arguments = [str(source), "--divisor", str(BOARD.divisor), "--link", str(link)]
+    arguments = [str(source), "--divisor", str(BOARD.divisor), "--link", str(link), "--quick"]
     command = [sys.executable, "-m", "sim", "uart", *arguments]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)

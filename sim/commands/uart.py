@@ -22,6 +22,7 @@ def add(commands: Commands) -> None:
         "--idle-seconds", type=float, default=600, metavar="S",
         help="end after so long without a byte (default: 600)",
     )  # fmt: skip
+    sub.add_argument("--quick", action="store_true", help="compile quickly, simulate slowly")
 
 
 def run(arguments: Namespace) -> None:
@@ -29,4 +30,7 @@ def run(arguments: Namespace) -> None:
     from sim.uart import serve
 
     print(f"building; then the port is {arguments.link}", flush=True)
-    serve(arguments.file, arguments.top, arguments.divisor, arguments.link, arguments.idle_seconds)
+    serve(
+        arguments.file, arguments.top, arguments.divisor, arguments.link,
+        idle_seconds=arguments.idle_seconds, quick=arguments.quick,
+    )  # fmt: skip
