@@ -70,7 +70,7 @@ def period_terms(config: HardwareConfig) -> NDArray[np.float64]:
     return np.array([1, config.dot_bits, log2(config.lanes), log2(config.pe * config.lanes)])
 
 
-def halves(records: Records) -> tuple[Records, Records]:
+def parts(records: Records) -> tuple[Records, Records]:
     """Split records into those to fit to and those to test on: every other one of a group."""
     fit, test = {}, {}
     seen: dict[tuple, int] = defaultdict(int)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fpga.commands import progress
-from fpga.predict import Model, errors, halves
+from fpga.predict import Model, errors, parts
 from fpga.sweep import sweep
 from models.checks import require
 from models.cli import Commands
@@ -30,7 +30,7 @@ def run(arguments: Namespace) -> None:
     limit = arguments.limit
     require(limit is None or limit >= 0, "limit", "be 0 or more", limit)
     kept = sweep(arguments.file, limit, progress)
-    fit, test = halves(kept)
+    fit, test = parts(kept)
     found = {
         target: errors(Model(fit), {n: r for n, r in test.items() if r["target"] == target})
         for target in sorted({record["target"] for record in kept.values()})
