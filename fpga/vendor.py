@@ -3,6 +3,7 @@
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from fpga.boards import Board
 from fpga.capacity import check_fit, needs
@@ -45,14 +46,18 @@ def write_project(board: Board, design: Design, folder: Path) -> dict[str, float
         It does not fit.
     """
     found = _count(board, design)
-    platform = board.load()
-    part = f"{platform.device}{platform.package}-{platform.speed}"
     with whole_set(folder) as work:
         (work / "board.v").write_text(design.verilog)
         (work / "board.xdc").write_text(design.constraints)
-        (work / "build.tcl").write_text(TCL.format(part=part))
+        (work / "build.tcl").write_text(tcl(board))
         design.description.write(work / FILE)
     return found
+
+
+def tcl(board: Board) -> str:
+    """Return the script that makes the bitstream."""
+    platform: Any = board.load()
+    return TCL.format(part=f"{platform.device}{platform.package}-{platform.speed}")
 
 
 def _count(board: Board, design: Design) -> dict[str, float]:

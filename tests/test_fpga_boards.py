@@ -14,6 +14,7 @@ from fpga.boards import BOARDS, board_of
 from fpga.build import Built
 from fpga.capacity import check_fit, needs
 from fpga.description import Description
+from fpga.design import design_of
 from fpga.families import FAMILIES
 from fpga.figures import Figures, component, figures_of
 from fpga.fit import largest
@@ -21,9 +22,12 @@ from fpga.line import SerialLine
 from fpga.pins import constraints, pins_of
 from fpga.pll import clock_of
 from fpga.report import rates, record, speed, table
+from fpga.vendor import tcl
 from fpga.workloads import WORKLOADS
 from hwgen.config import HardwareConfig
+from sim.lint import lint
 
+PARTS = {"arty-a7": "xc7a35ticsg324-1L", "arty-z7": "xc7z020clg400-1"}
 CONFIG = HardwareConfig(pe=8, lanes=16, requantize_bits=0)
 
 
@@ -228,6 +232,17 @@ def test_refusals(arguments: list[str], line: str) -> None:
     command = [sys.executable, "-m", "fpga", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, f"python -m fpga: error: {line}\n")
+
+
+@pytest.mark.parametrize("name", ["arty-a7", "arty-z7"])
+def test_sources_of_a_vendor_project_lint(name: str, tmp_path: Path) -> None:
+    small = HardwareConfig(pe=2, lanes=4, columns=32, requantize_bits=0)
+    board = BOARDS[name]
+    design = design_of(name, board, small, board.clock)
+    source = tmp_path / "board.v"
+    source.write_text(design.verilog)
+    lint([source], "board", Path(__file__).parent / "data" / "board.vlt")
+    assert f"synth_design -top board -part {PARTS[name]}\n" in tcl(board)
 
 
 def test_board_of() -> None:
