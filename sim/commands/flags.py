@@ -3,9 +3,10 @@
 from argparse import ArgumentParser, Namespace
 
 from hwgen.config import HardwareConfig
-from hwgen.flags import config_from
+from hwgen.flags import settings_from
 from models.checks import require
 from models.store import BitplaneFile
+from sim.fit import fitted
 from sim.memory import Memory
 
 
@@ -30,15 +31,6 @@ def system_from(arguments: Namespace) -> tuple[float, Memory]:
 
 
 def file_config(arguments: Namespace, file: BitplaneFile) -> HardwareConfig:
-    """Return the configuration of the flags, once it is known to run every layer of the file."""
-    from sim.layer import check_config
-
+    """Return the circuit of the flags, fitted to the layers of a file."""
     require(len(file.names) > 0, str(file.path), "hold a layer", "none")
-    planes = file.layer(file.names[0]).paths[0].stages[0].k
-    config = config_from(arguments, planes if arguments.k is None else arguments.k)
-    for name in file.names:
-        try:
-            check_config(file.layer(name), config)
-        except ValueError as error:
-            raise ValueError(f"layer {name}: {error}") from error
-    return config
+    return fitted(map(file.layer, file.names), settings_from(arguments))

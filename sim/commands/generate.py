@@ -10,6 +10,7 @@ from models.checks import require
 from models.cli import Commands
 from models.store import open_layers
 from sim.commands.flags import add_system_flags, file_config, system_from
+from sim.fit import FITTED
 
 EXAMPLE = (
     'python -m sim generate build/int4.safetensors --prompt "The capital of France is" --tokens 16'
@@ -31,8 +32,7 @@ def add(commands: Commands) -> None:
                      help="circuits side by side on this machine's cores (default: 2)")  # fmt: skip
     add_system_flags(sub)
     sub.add_argument("--json", action="store_true", help="print JSON")
-    sub.add_argument("--k", type=int, metavar="N", help="weight planes (default: the file's)")
-    add_config_flags(sub, skip=("k",))
+    add_config_flags(sub, fitted=FITTED)
 
 
 def run(arguments: Namespace) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from hwgen.flags import add_config_flags, config_from
+from hwgen.flags import add_config_flags, settings_from
 from models.cli import Commands
 from models.store import open_layers
+from sim.fit import FITTED, fitted
 
 EXAMPLE = "python -m sim layer build/demo/layers.safetensors --layer layers.3.mlp.down_proj"
 
@@ -24,8 +25,7 @@ def add(commands: Commands) -> None:
     sub.add_argument("--waves", type=Path, metavar="FILE", help="write FST waves")
     sub.add_argument("--picture", type=Path, metavar="FILE", help="write a PNG picture")
     sub.add_argument("--json", action="store_true", help="print JSON")
-    sub.add_argument("--k", type=int, metavar="N", help="weight planes (default: the layer's)")
-    add_config_flags(sub, skip=("k",))
+    add_config_flags(sub, fitted=FITTED)
 
 
 def run(arguments: Namespace) -> None:
@@ -33,13 +33,10 @@ def run(arguments: Namespace) -> None:
     with open_layers(arguments.file) as file:
         found = file.layer(arguments.layer)
         source = arguments.model or file.info["model"]
-    planes = found.paths[0].stages[0].k if arguments.k is None else arguments.k
-    config = config_from(arguments, planes)
-    from sim.engine import Engine
-    from sim.layer import check_config, run_layer
-
-    check_config(found, config)
+    config = fitted([found], settings_from(arguments))
     from models.llm import load
+    from sim.engine import Engine
+    from sim.layer import run_layer
     from sim.real import PROMPT, errors_of, inputs_of
     from sim.report import as_json, picture, table
 

@@ -12,6 +12,7 @@ from models.checks import require
 from models.cli import Commands
 from models.store import open_layers
 from sim.commands.flags import add_system_flags, file_config, system_from
+from sim.fit import FITTED
 
 EXAMPLE = (
     "python -m sim system build/int4.safetensors --memory ddr3-1600x16 --trace build/trace.json"
@@ -30,8 +31,7 @@ def add(commands: Commands) -> None:
     sub.add_argument("--trace", type=Path, metavar="FILE",
                      help="write a trace for Perfetto or Chrome")  # fmt: skip
     sub.add_argument("--json", action="store_true", help="print JSON")
-    sub.add_argument("--k", type=int, metavar="N", help="weight planes (default: the file's)")
-    add_config_flags(sub, skip=("k",))
+    add_config_flags(sub, fitted=FITTED)
 
 
 def run(arguments: Namespace) -> None:
