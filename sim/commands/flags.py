@@ -34,3 +34,11 @@ def file_config(arguments: Namespace, file: BitplaneFile) -> HardwareConfig:
     """Return the circuit of the flags, fitted to the layers of a file."""
     require(len(file.names) > 0, str(file.path), "hold a layer", "none")
     return fitted(map(file.layer, file.names), settings_from(arguments))
+
+
+def source_of(arguments: Namespace, file: BitplaneFile) -> str:
+    """Return where the model of a file comes from: ``--model``, or what the file names."""
+    source = arguments.model or file.info.get("model")
+    if not source:
+        raise ValueError(f"--model must be given, as {file.path} names none")
+    return source

@@ -9,7 +9,7 @@ from hwgen.flags import add_config_flags
 from models.checks import require
 from models.cli import Commands
 from models.store import open_layers
-from sim.commands.flags import add_system_flags, file_config, system_from
+from sim.commands.flags import add_system_flags, file_config, source_of, system_from
 from sim.fit import FITTED
 
 EXAMPLE = (
@@ -41,9 +41,7 @@ def run(arguments: Namespace) -> None:
     require(arguments.engines >= 1, "engines", "be 1 or more", arguments.engines)
     clock, memory = system_from(arguments)
     with open_layers(arguments.file) as file:
-        source = arguments.model or file.info.get("model")
-        if not source:
-            raise ValueError(f"--model must be given, as {arguments.file} names none")
+        source = source_of(arguments, file)
         config = file_config(arguments, file)
         from models.llm import load
         from sim.generate import figures, report

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from hwgen.flags import add_config_flags, settings_from
 from models.cli import Commands
 from models.store import open_layers
+from sim.commands.flags import source_of
 from sim.fit import FITTED, fitted
 
 EXAMPLE = "python -m sim layer build/demo/layers.safetensors --layer layers.3.mlp.down_proj"
@@ -32,7 +33,7 @@ def run(arguments: Namespace) -> None:
     """Run a layer, print its line, and fail unless all is equal."""
     with open_layers(arguments.file) as file:
         found = file.layer(arguments.layer)
-        source = arguments.model or file.info["model"]
+        source = source_of(arguments, file)
     config = fitted([found], settings_from(arguments))
     from models.llm import load
     from sim.engine import Engine
