@@ -75,19 +75,29 @@ class OnBoard:
         self._beats = {name: board.beats(bits) for name, bits in stream_bits(config).items()}
 
     def run(
-        self, stage: Stage, codes: NDArray[np.integer], progress: Progress = lambda sent: None
+        self,
+        stage: Stage,
+        codes: NDArray[np.integer],
+        *,
+        exponents: NDArray[np.integer] | None = None,
+        chain_bits: int = 16,
+        progress: Progress = lambda sent: None,
     ) -> NDArray[np.int64]:
         """Run a stage on input vectors.
 
         Parameters
         ----------
-        codes : integers, (tokens, columns)
+        codes : integers, (tokens, columns) or (tokens, views, columns)
+        exponents : integers, (tokens, groups), or None
+            Those of the codes of groups.
+        chain_bits : int
+            Bits of the codes of a chain's second stage.
         progress : callable
             Told the bytes of each frame sent.
 
         Returns
         -------
-        int64, (tokens, out)
+        int64, (tokens, out), or (tokens, views, out) of several views of results
 
         Raises
         ------
@@ -103,11 +113,11 @@ class OnBoard:
             low <= codes.min() and codes.max() <= high,
             "activations", f"be from {low} to {high}", f"{codes.min()} to {codes.max()}",
         )  # fmt: skip
-        whole = image(stage, self._config)
+        whole = image(stage, self._config, chain_bits)
         tiles = row_tiles(whole, stage, self._config)
-        words = activation_words(codes, stage, self._config)
+        words = activation_words(codes, stage, self._config, exponents)
         row_words = len(words) // len(codes)
-        plan = self._plan(tiles[0], row_words)
+        plan = self._plan(tiles[0], row_words, stage.result_views)
         self._host.stop()
         found = []
         for tile in tiles:
@@ -120,17 +130,17 @@ class OnBoard:
                     part = words[start * row_words : (start + tokens) * row_words]
                     self._send(plan.begins["activations"], "activations", part, progress)
                 self._start(plan, tile, row_words, tokens)
-                parts.append(self._results(plan, tokens))
+                parts.append(self._results(plan, tokens, stage.result_views))
             found.append(np.concatenate(parts))
-        return np.concatenate(found, axis=1)[:, : stage.out]
+        return np.concatenate(found, axis=-1)[..., : stage.out]
 
-    def _plan(self, tile: Image, row_words: int) -> Plan:
+    def _plan(self, tile: Image, row_words: int, views: int) -> Plan:
         begins, at = {}, 0
         for name in IMAGE:
             begins[name] = at
             at += len(getattr(tile, name)) * self._beats[name]
         inputs = row_words * self._beats["activations"]
-        outputs = self._config.slots * self._beats["results"]
+        outputs = self._config.slots * views * self._beats["results"]
         tokens = min((self._board.depth - at) // (inputs + outputs), (1 << 16) - 1)
         need, have = at + inputs + outputs, self._board.depth
         require(
@@ -160,7 +170,7 @@ class OnBoard:
         self._host.set_registers(Register.STREAMS, values)
         self._host.start()
 
-    def _results(self, plan: Plan, tokens: int) -> NDArray[np.int64]:
+    def _results(self, plan: Plan, tokens: int, views: int) -> NDArray[np.int64]:
         host, board = self._host, self._board
         while (state := host.register(Register.STATE)) & State.BUSY:
             time.sleep(0.001)
@@ -170,7 +180,7 @@ class OnBoard:
         self.tally.cycles += host.register(Register.CYCLES)
         self.tally.starved += host.register(Register.STARVED)
         self.tally.stalled += host.register(Register.STALLED)
-        count = tokens * self._config.slots
+        count = tokens * self._config.slots * views
         size = self._beats["results"] * board.beat_bytes
         data = host.read(plan.begins["results"] * board.banks, count * size // 4)
         self.tally.received += len(data)
@@ -180,4 +190,4 @@ class OnBoard:
         marks = (words[:, byte] >> bit & 1).reshape(tokens, -1)
         if marks[:, :-1].any() or not marks[:, -1].all():
             raise RuntimeError("the last word of each vector, and only it, must be marked last")
-        return results(words[:, : -(-layout.size // 8)], self._config.pe, self._config)
+        return results(words[:, : -(-layout.size // 8)], self._config.pe, self._config, views)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fpga.onboard import OnBoard, Progress
 from models.bitplane import BitplaneLayer
-from models.encode import transform
+from models.encode import Codes, transform
 from models.reference import ReadyStage, Reference, chain_codes
 from models.stage import Stage
 
@@ -32,7 +32,7 @@ def verify(
     Raises
     ------
     ValueError
-        The layer has group scales or several views, or the circuit cannot run it.
+        The circuit cannot run the layer.
     """
     x = torch.randn(tokens, layer.inputs, generator=torch.Generator().manual_seed(seed))
     reference = Reference(layer)
@@ -40,24 +40,31 @@ def verify(
     wanted = torch.zeros(0)
     for index, path in enumerate(layer.paths):
         codes = reference.codes(index, x)
-        if codes.exponents is not None or codes.values.shape[1] != 1:
-            raise ValueError(
-                f"layer {layer.name} must have token or static activation scales and one view "
-                "to run on this circuit, got others"
-            )
-        values = codes.values
         for number, stage in enumerate(path.stages):
             if number:
-                values = _between(path.stages[number - 1], stage, wanted)
-            wanted = ReadyStage(stage).accumulate(values)
-            got = board.run(stage, values[:, 0].numpy(), progress)
-            due = wanted if stage.requantize is None else chain_codes(stage, wanted)[:, 0]
+                codes = _between(path.stages[number - 1], stage, wanted)
+            wanted = ReadyStage(stage).accumulate(codes.weighted(stage.group))
+            exponents = None if codes.exponents is None else codes.exponents.numpy()
+            got = board.run(
+                stage,
+                codes.values.squeeze(1).numpy(),
+                exponents=exponents,
+                chain_bits=_chain_bits(path.stages[number - 1]) if number else 16,
+                progress=progress,
+            )
+            due = wanted if stage.requantize is None else chain_codes(stage, wanted).squeeze(1)
             integers += due.numel()
             equal += int((torch.from_numpy(got) == due).sum())
     return Verified(integers, equal)
 
 
-def _between(before: Stage, stage: Stage, accumulators: Tensor) -> Tensor:
-    """Return what reaches a stage of a chain; (tokens, 1, columns)."""
-    codes = chain_codes(before, accumulators)
-    return codes if stage.transform is None else transform(codes, stage.transform)
+def _between(before: Stage, stage: Stage, accumulators: Tensor) -> Codes:
+    """Return what reaches a stage of a chain."""
+    values = chain_codes(before, accumulators)
+    if stage.transform is not None:
+        values = transform(values, stage.transform)
+    return Codes(values, None, torch.ones(len(values)))
+
+
+def _chain_bits(before: Stage) -> int:
+    return before.requantize.bits if before.requantize else 16
