@@ -2,8 +2,8 @@
 
 A request is ``REQUEST, kind, sequence, count - 1, address (4 bytes), data, CRC (4 bytes)``; a reply
 is ``REPLY, status, sequence, count - 1, data, CRC``. Numbers are little endian. ``count`` is in
-units of 4 bytes, 1 to 256; data are there in a request to write and in a good reply to a request
-to read. The CRC is that of Ethernet and zlib, of everything before it but the first byte.
+units of 4 bytes, 1 to 256; data are there in a request to write and in a reply whose status says
+so. The CRC is that of Ethernet and zlib, of everything before it but the first byte.
 
 Every request may be repeated: doing it twice is doing it once. So whatever goes wrong, the host
 asks again, and nothing is lost.
@@ -36,11 +36,15 @@ class Kind(IntEnum):
 
 
 class Status(IntEnum):
-    """How a request went: done; damaged on its way; of an address or a kind that is not there."""
+    """How a request went.
+
+    Done; damaged on its way; of an address or a kind that is not there; done, and data follow.
+    """
 
     DONE = 0
     DAMAGED = 1
     REFUSED = 2
+    DATA = 3
 
 
 class Region(IntEnum):
@@ -120,9 +124,9 @@ def request(kind: Kind, sequence: int, address: int, count: int, data: bytes = b
     return bytes([REQUEST]) + body + zlib.crc32(body).to_bytes(CRC_BYTES, "little")
 
 
-def reply_size(head: bytes, kind: Kind) -> int:
+def reply_size(head: bytes) -> int:
     """Return the bytes of a reply by its first four."""
-    data = UNIT * (head[3] + 1) if kind == Kind.READ and head[1] == Status.DONE else 0
+    data = UNIT * (head[3] + 1) if head[1] == Status.DATA else 0
     return REPLY_BYTES + data + CRC_BYTES
 
 

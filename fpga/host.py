@@ -28,7 +28,8 @@ class Host:
     ----------
     line : Line
     patience : float
-        Seconds to wait for a reply; longer than the board's ``gap``.
+        Seconds to wait for the first reply to a request, longer than the board's ``gap``; each
+        further attempt waits twice as long.
     quiet : float
         Seconds without a byte after which the line is free again.
     attempts : int
@@ -41,7 +42,7 @@ class Host:
     """
 
     def __init__(
-        self, line: Line, *, patience: float = 1.0, quiet: float = 0.05, attempts: int = 8
+        self, line: Line, *, patience: float = 0.3, quiet: float = 0.05, attempts: int = 6
     ) -> None:
         self.retries = 0
         self._line = line
@@ -129,28 +130,37 @@ class Host:
         OSError
             No good reply came.
         """
+        self._sequence = (self._sequence + 1) % 256
+        asked = request(kind, self._sequence, address, count, data)
         for attempt in range(self._attempts):
             if attempt:
                 self.retries += 1
                 self._settle()
-            self._sequence = (self._sequence + 1) % 256
-            self._line.write(request(kind, self._sequence, address, count, data))
-            reply = self._reply(kind)
-            if reply is None or reply.status == Status.DAMAGED or reply.sequence != self._sequence:
+            self._line.write(asked)
+            reply = self._reply(self._patience * 2**attempt)
+            if reply is None or reply.status == Status.DAMAGED:
                 continue
             if reply.status == Status.REFUSED:
                 raise ValueError(f"address must be there on the board, got {address:#x}")
             return reply.data
         raise OSError(f"board must answer, got nothing good in {self._attempts} attempts")
 
-    def _reply(self, kind: Kind) -> Reply | None:
-        """Return the next reply; None if it is damaged, cut or missing."""
-        head = self._line.read(REPLY_BYTES, self._patience)
-        if len(head) < REPLY_BYTES or head[0] != REPLY:
-            return None
-        rest = reply_size(head, kind) - REPLY_BYTES
-        body = self._line.read(rest, self._patience)
-        return parse_reply(head + body) if len(body) == rest else None
+    def _reply(self, seconds: float) -> Reply | None:
+        """Return the reply to this request, or that a frame was damaged; None if none comes.
+
+        Late replies to earlier requests are passed over.
+        """
+        while True:
+            head = self._line.read(REPLY_BYTES, seconds)
+            if len(head) < REPLY_BYTES or head[0] != REPLY:
+                return None
+            rest = reply_size(head) - REPLY_BYTES
+            body = self._line.read(rest, seconds)
+            reply = parse_reply(head + body) if len(body) == rest else None
+            if reply is None or reply.status == Status.DAMAGED:
+                return reply
+            if reply.sequence == self._sequence:
+                return reply
 
     def _settle(self) -> None:
         """Drop what still comes."""

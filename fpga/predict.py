@@ -109,4 +109,4 @@ def _fit(members: list[dict[str, Any]]) -> list[NDArray[np.float64]]:
 def _solve(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return factors of least squared relative error."""
     weighted = terms / values[:, np.newaxis]
-    return np.linalg.lstsq(weighted, np.ones(len(values)), rcond=None)[0]
+    return np.linalg.lstsq(weighted, np.ones(len(values)), rcond=None)[0].astype(np.float64)

@@ -100,7 +100,7 @@ def line(port: str) -> Iterator[SerialLine]:
 
 def host_on(line: Line) -> Host:
     """Return a host that knows how slow a simulation can be."""
-    return Host(line, patience=3.0, quiet=0.2, attempts=30)
+    return Host(line, patience=0.5, quiet=0.1, attempts=11)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -32,9 +32,9 @@ def test_a_request_byte_by_byte() -> None:
 
 @given(st.binary(min_size=4, max_size=4), st.integers(0, 255))
 def test_replies_are_read(data: bytes, sequence: int) -> None:
-    frame = reply(Status.DONE, sequence, data)
-    assert reply_size(frame[:4], Kind.READ) == len(frame)
-    assert parse_reply(frame) == Reply(Status.DONE, sequence, data)
+    frame = reply(Status.DATA, sequence, data)
+    assert reply_size(frame[:4]) == len(frame)
+    assert parse_reply(frame) == Reply(Status.DATA, sequence, data)
 
 
 @given(st.integers(0, 11), st.integers(1, 255))
@@ -44,12 +44,10 @@ def test_a_damaged_reply_is_none(at: int, flip: int) -> None:
     assert parse_reply(bytes(frame)) is None
 
 
-def test_replies_without_data() -> None:
-    for kind, status in [
-        (Kind.WRITE, Status.DONE), (Kind.READ, Status.DAMAGED), (Kind.READ, Status.REFUSED),
-    ]:  # fmt: skip
-        frame = reply(status, 9, count=5)
-        assert reply_size(frame[:4], kind) == len(frame) == 8
+@pytest.mark.parametrize("status", [Status.DONE, Status.DAMAGED, Status.REFUSED])
+def test_replies_without_data(status: Status) -> None:
+    frame = reply(status, 9, count=5)
+    assert reply_size(frame[:4]) == len(frame) == 8
 
 
 class Answers:
@@ -79,20 +77,26 @@ GOOD = b"\x05\x00\x00\x00"
     "first",
     [
         b"",  # lost
-        reply(Status.DONE, 1, GOOD)[:-1],  # cut
-        reply(Status.DONE, 1, GOOD)[:3],
-        reply(Status.DONE, 1, b"\x07\x00\x00\x00")[:-4] + b"\0\0\0\0",  # damaged
+        reply(Status.DATA, 1, GOOD)[:-1],  # cut
+        reply(Status.DATA, 1, GOOD)[:3],
+        reply(Status.DATA, 1, b"\x07\x00\x00\x00")[:-4] + b"\0\0\0\0",  # damaged
         reply(Status.DAMAGED, 77),  # the request was damaged
-        reply(Status.DONE, 0, b"\x07\x00\x00\x00"),  # that of an earlier request
+        reply(Status.DATA, 0, b"\x07\x00\x00\x00"),  # that of an earlier request
         b"\x00" * 40,
     ],
 )
 def test_whatever_is_wrong_is_asked_again(first: bytes) -> None:
-    line = Answers(first, reply(Status.DONE, 2, GOOD))
+    line = Answers(first, reply(Status.DATA, 1, GOOD))
     host = Host(line)
     assert host.register(Register.CYCLES) == 5
     assert host.retries == 1
     assert [asked[1:2] + asked[3:-4] for asked in line.asked] == [b"\x02\x00\x07\0\0\0"] * 2
+
+
+def test_a_late_reply_to_an_earlier_request_is_passed_over() -> None:
+    late = reply(Status.DATA, 0, b"\x07\x00\x00\x00" * 3, count=3)
+    host = Host(Answers(late + reply(Status.DATA, 1, GOOD)))
+    assert (host.register(Register.CYCLES), host.retries) == (5, 0)
 
 
 def test_a_silent_board_is_given_up() -> None:
@@ -119,4 +123,4 @@ def test_addresses_that_are_not_there() -> None:
 def test_identity(registers: tuple[int, ...], line: str) -> None:
     data = b"".join(value.to_bytes(4, "little") for value in registers)
     with pytest.raises(ValueError, match=line):
-        Host(Answers(reply(Status.DONE, 1, data, 4))).identify(5)
+        Host(Answers(reply(Status.DATA, 1, data, 4))).identify(5)

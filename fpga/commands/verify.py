@@ -33,8 +33,8 @@ def add(commands: Commands) -> None:
     sub.add_argument("--tokens", type=int, default=2, metavar="N", help="(default: 2)")
     sub.add_argument("--seed", type=int, default=1, metavar="N", help="of inputs (default: 1)")
     sub.add_argument(
-        "--patience", type=float, default=1.0, metavar="S",
-        help="seconds to wait for a reply (default: 1; a simulated board needs more)",
+        "--patience", type=float, default=0.3, metavar="S",
+        help="seconds to wait for a first reply (default: 0.3)",
     )  # fmt: skip
     sub.add_argument("--json", action="store_true", help="print JSON")
 

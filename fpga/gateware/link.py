@@ -144,7 +144,8 @@ class Link(wiring.Component):
                 m.next = "quiet"
                 with m.If(crc.match_detected & ~broken):
                     m.d.comb += self.accepted.eq(1)
-                    m.d.sync += status.eq(Mux(known & self.allowed, Status.DONE, Status.REFUSED))
+                    done = Mux(kind == Kind.READ, Status.DATA, Status.DONE)
+                    m.d.sync += status.eq(Mux(known & self.allowed, done, Status.REFUSED))
                     m.next = "reply"
                     with m.If((kind == Kind.WRITE) & self.allowed):
                         m.next = "recall"
@@ -172,7 +173,7 @@ class Link(wiring.Component):
             with m.State("reply_count"):
                 m.d.sync += [place.eq(0), wait.eq(0)]
                 send(most, "reply_crc")
-                with m.If(self.o.ready & (status == Status.DONE) & (kind == Kind.READ)):
+                with m.If(self.o.ready & (status == Status.DATA)):
                     m.next = "read"
             with m.State("read"):
                 m.d.comb += self.read.eq(1)
