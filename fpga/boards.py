@@ -105,7 +105,10 @@ class Board:
 
 _COMMON: dict[str, Any] = {"requantize_bits": 0, "acc_bits": 40, "stage_every": 1}
 _ECP5 = _COMMON | {"pe": 64, "lanes": 16, "mapping": "ecp5", "weight_words": 4}
-_SMALL = _COMMON | {"pe": 4, "lanes": 8, "columns": 1024, "weight_words": 8}
+_SMALL = _COMMON | {
+    "pe": 4, "lanes": 8, "columns": 1024, "rows": 4096, "coef_bits": 8, "acc_bits": 32,
+    "stage_every": 0, "weight_words": 8,
+}  # fmt: skip
 
 BOARDS: dict[str, Board] = {
     "ulx3s": Board(
