@@ -63,14 +63,22 @@ class Circuit:
     check: bool = False
     progress: Callable[[], object] = lambda: None
 
-    def run(self, laid: Laid, codes: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Run a stage on codes, (tokens, columns), or take its journaled result; (tokens, out)."""
+    def run(
+        self,
+        laid: Laid,
+        codes: NDArray[np.integer],
+        exponents: NDArray[np.integer] | None = None,
+    ) -> NDArray[np.int64]:
+        """Run a stage as :meth:`sim.pool.Pool.run` does, or take its journaled result."""
         cycles = self.pool.cycles(laid, len(codes))
-        key = hashlib.sha256(laid.key + np.ascontiguousarray(codes, np.int32).data).digest()
+        digest = hashlib.sha256(laid.key + np.ascontiguousarray(codes, np.int32).data)
+        if exponents is not None:
+            digest.update(np.ascontiguousarray(exponents, np.int32).data)
+        key = digest.digest()
         result = self.journal.take(key) if self.journal else None
         if result is None:
             start = time.perf_counter()
-            result, cycles = self.pool.run(laid, codes)
+            result, cycles = self.pool.run(laid, codes, exponents)
             self.tally.seconds += time.perf_counter() - start
             if self.journal:
                 self.journal.add(key, result)
@@ -105,22 +113,25 @@ class CircuitExecution(Execution):
 
     def accumulate(self, path: int, codes: Codes) -> Tensor:
         """Run a path on codes; int64, (tokens, out)."""
-        values = codes.values
         result = torch.zeros(0, dtype=torch.int64)
         for number, laid in enumerate(self.paths[path]):
             if number:
-                values = result[:, None].to(torch.int8 if laid.chain_bits <= 8 else torch.int32)
+                values = result if result.dim() == 3 else result[:, None]
+                values = values.to(torch.int8 if laid.chain_bits <= 8 else torch.int32)
                 if laid.stage.transform is not None:
                     values = transform(values, laid.stage.transform)
-            result = torch.from_numpy(self._circuit.run(laid, values[:, 0].numpy()).copy())
+                codes = Codes(values, None, codes.scale)
+            exponents = None if codes.exponents is None else codes.exponents.numpy()
+            values = codes.values.numpy()
+            result = torch.from_numpy(self._circuit.run(laid, values, exponents).copy())
             if self._circuit.check:
-                self._compare(self._ready[path][number], values, result)
+                self._compare(self._ready[path][number], codes, result)
         return result
 
-    def _compare(self, ready: ReadyStage, values: Tensor, result: Tensor) -> None:
-        wanted = ready.accumulate(values)
+    def _compare(self, ready: ReadyStage, codes: Codes, result: Tensor) -> None:
+        wanted = ready.accumulate(codes.weighted(ready.stage.group))
         if ready.stage.requantize is not None:
-            wanted = chain_codes(ready.stage, wanted)[:, 0].long()
+            wanted = chain_codes(ready.stage, wanted).long().reshape(result.shape)
         self._circuit.tally.integers += wanted.numel()
         self._circuit.tally.unequal += int((wanted != result).sum())
 
