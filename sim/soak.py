@@ -16,6 +16,7 @@ from hwgen.config import KINDS, MAPPINGS, HardwareConfig
 from models.files import whole_file
 from sim.cases import random_job
 from sim.engine import Engine
+from sim.jobs import cycles_of
 from sim.memory import Memory
 
 
@@ -108,7 +109,7 @@ def _layer(engine: Engine, rng: np.random.Generator, sofar: Soak) -> Soak:
     outcome = engine.run(jobs[:1], idle=idle, stall=stall, seed=seed, memory=memory)
     wanted = jobs[0].expected()
     timed = memory is None and idle == stall == 0
-    late = timed and outcome.cycles != jobs[0].steps(config) + config.latency
+    late = timed and outcome.cycles != cycles_of(jobs[:1], config)
     return replace(
         sofar,
         done=sofar.done + 1,
@@ -143,4 +144,6 @@ def random_config(rng: np.random.Generator) -> HardwareConfig:
         columns=lanes * int(rng.integers(1, 9)),
         requantize_bits=int(rng.choice([0, 2, 8, 13])),
         weight_words=int(rng.integers(2, 9)),
+        views=int(rng.integers(1, 4)),
+        exponents=int(rng.choice([0, 0, 1, 6])) if act_bits > 1 else 0,
     )

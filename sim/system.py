@@ -72,21 +72,23 @@ def duty(
     activations are read once for each tile; see :meth:`sim.laid.Laid.jobs`.
     """
     sizes = word_sizes(config)
-    slots = tiling.row_tiles * config.slots
+    slots = tiling.row_tiles * tiling.views * config.slots
+    vectors = tokens * (tiling.row_tiles if tokens > 1 else 1)
     words = {
         "weights": tiling.words,
-        "activations": tiling.row_words * tokens * (tiling.row_tiles if tokens > 1 else 1),
+        "activations": tiling.row_words * tiling.views * vectors,
         "coefficients": slots * tiling.groups * tiling.terms,
-        "offsets": slots * tiling.groups * stage.has_offset,
+        "offsets": slots * tiling.groups * (stage.has_offset or stage.bias is not None),
         "scales": slots * (stage.requantize is not None),
     }
     transferred = sum(sizes[stream] * count for stream, count in words.items())
     transfer = memory.cycles(transferred)
-    last_word = tiling.terms * config.digits
+    last_word = tiling.views * tiling.terms * config.digits
+    drain = config.latency + (stage.result_views - 1) * config.slots
     return Duty(
         name=name,
-        compute=tiling.steps * tokens + config.latency,
-        memory=memory.latency + transfer + last_word + config.latency,
+        compute=tiling.steps * tokens + drain,
+        memory=memory.latency + transfer + last_word + drain,
         first=memory.latency + memory.cycles(sizes["weights"] + sizes["activations"]),
         transfer=transfer,
         transferred=transferred,

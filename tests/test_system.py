@@ -85,7 +85,14 @@ def test_bound_and_stalls() -> None:
     assert narrow.stalled == narrow.memory - narrow.compute
 
 
-@pytest.mark.parametrize("config", [*SMALL, HardwareConfig(kind="lut", pe=3, lanes=7, columns=56)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        *SMALL,
+        HardwareConfig(kind="lut", pe=3, lanes=7, columns=56),
+        HardwareConfig(pe=3, lanes=7, columns=84, views=3, exponents=4),
+    ],
+)
 @pytest.mark.parametrize("tokens", [1, 2, 5])
 def test_bytes_are_those_of_the_words(config: HardwareConfig, tokens: int) -> None:
     for seed in range(6):
