@@ -1,9 +1,21 @@
 """Command line of the circuit at work; each command is a module of ``sim.commands``."""
 
 from models.cli import Commands, run
-from sim.commands import PROGRAM, bench, demo, generate, layer, soak, speed, system, uart, verify
+from sim.commands import (
+    PROGRAM,
+    bench,
+    demo,
+    faults,
+    generate,
+    layer,
+    soak,
+    speed,
+    system,
+    uart,
+    verify,
+)
 
-COMMANDS = (bench, layer, generate, verify, system, speed, soak, uart, demo)
+COMMANDS = (bench, layer, generate, verify, system, speed, faults, soak, uart, demo)
 """In the order of the help text."""
 
 
