@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -114,8 +115,9 @@ def test_integers_are_those_of_the_reference(emitted: Emitted, line: SerialLine,
 
 
 def test_more_vectors_than_the_memory_holds(line: SerialLine) -> None:
-    job = random_job(np.random.default_rng(4), CONFIG, out=5, columns=64, tokens=120)
-    board = OnBoard(host_on(line), CONFIG, BOARD)
+    """As if it held 128 beats."""
+    job = random_job(np.random.default_rng(4), CONFIG, out=5, columns=64, group=64, tokens=10)
+    board = OnBoard(host_on(line), CONFIG, replace(BOARD, depth=128))
     assert (board.run(job.stage, job.codes) == job.expected()).all()
     assert board.tally.runs > 2
 
@@ -214,6 +216,6 @@ def test_a_host_that_is_killed(emitted: Emitted, port: str) -> None:
 
 def test_a_memory_that_is_too_small(line: SerialLine) -> None:
     job = random_job(np.random.default_rng(8), CONFIG, out=4, columns=64, group=64)
-    small = BoardConfig(banks=4, depth=16, divisor=4, gap=400, patience=5000)
+    small = replace(BOARD, depth=16)
     with pytest.raises(ValueError, match="memory of the board must hold a row tile of the layer"):
         OnBoard(host_on(line), CONFIG, small).run(job.stage, job.codes)
