@@ -3,6 +3,7 @@
 The line is driven and read by cocotbext-uart, which knows nothing of the module.
 """
 
+import logging
 import os
 import pty
 import time
@@ -29,6 +30,8 @@ async def serve(dut) -> None:
         await FallingEdge(dut.clk)
     dut.rst.value = 0
     source, sink = UartSource(dut.rx, baud=baud), UartSink(dut.tx, baud=baud)
+    for end in (source, sink):
+        end.log.setLevel(logging.WARNING)  # it tells of each byte
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
     os.set_blocking(ours, False)
