@@ -1,7 +1,8 @@
 """Registers: what a host sets and reads, and the run that it starts."""
 
 from amaranth import Const, Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
+from amaranth.lib.data import ArrayLayout, StructLayout, View
 from amaranth.lib.wiring import In, Out, Signature
 
 from fpga.frames import MAGIC, STREAMS, VERSION, Register
@@ -11,10 +12,10 @@ STOPPING = 8
 """Cycles for which everything is held before a run: more than a beat is under way."""
 
 
-def slice_layout(board: BoardConfig) -> data.StructLayout:
+def slice_layout(board: BoardConfig) -> StructLayout:
     """Describe what a fetcher reads: from its first beat up to ``end``, so many times."""
     bits = board.address_bits
-    return data.StructLayout({"first": bits, "end": bits, "passes": 16})
+    return StructLayout({"first": bits, "end": bits, "passes": 16})
 
 
 class Registers(wiring.Component):
@@ -62,7 +63,7 @@ class Registers(wiring.Component):
     start: Signal
     stop: Signal
     results: Signal
-    slices: data.View
+    slices: View
 
     def __init__(self, board: BoardConfig, design: int) -> None:
         self.board = board
@@ -77,7 +78,7 @@ class Registers(wiring.Component):
             "number": In(6), "write": In(1), "data": In(32), "value": Out(32),
             **{name: In(1) for name in events},
             "start": Out(1), "stop": Out(1), "results": Out(board.address_bits),
-            "slices": Out(data.ArrayLayout(slice_layout(board), len(STREAMS))),
+            "slices": Out(ArrayLayout(slice_layout(board), len(STREAMS))),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
