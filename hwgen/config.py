@@ -30,7 +30,7 @@ def signed_width(low: int, high: int) -> int:
 class HardwareConfig:
     """Everything that decides the shape of the circuit, and nothing about a particular layer."""
 
-    k: int = parameter(2, "weight planes in a word")
+    k: int = parameter(2, "weight planes in a word: up to 16, or as many pairs of ternary ones")
     pe: int = parameter(64, "processing elements, one output row each")
     lanes: int = parameter(32, "activations per processing element and cycle")
     act_bits: int = parameter(8, "bits of an activation")
@@ -52,7 +52,6 @@ class HardwareConfig:
     weight_words: int = parameter(16, "weight words held ahead")
 
     def __post_init__(self) -> None:
-        self._check("k", 1, 16)
         self._check("pe", 1, 4096)
         self._check("lanes", 1, 1024)
         self._check("act_bits", 1, 16)
@@ -84,6 +83,7 @@ class HardwareConfig:
         )
         if self.digit == 0:
             object.__setattr__(self, "digit", 1 if self.kind == "popcount" else self.act_bits)
+        self._check("k", 1, 32 if self.signed_weights else 16)
         if self.signed_weights:
             rule = "be even for ternary weights (or use --no-ternary)"
             require(self.k % 2 == 0, "k", rule, self.k)

@@ -102,6 +102,13 @@ def activation_words(
     return _pack(np.concatenate(fields, axis=-1).reshape(tokens * words * views, -1))
 
 
+def weight_rows(weights: NDArray, stage: Stage, config: HardwareConfig) -> NDArray:
+    """Cut weights into words: (n, out, columns) to (words, pe, n, lanes), with zeros where none."""
+    by_word = _by_word(weights, stage, config.lanes).transpose(1, 0, 2, 3)
+    tiles = _by_tile(by_word, config.pe)  # (tiles, pe, n, words, lanes)
+    return tiles.transpose(0, 3, 1, 2, 4).reshape(-1, config.pe, len(weights), config.lanes)
+
+
 def results(words: Words, out: int, config: HardwareConfig, views: int = 1) -> NDArray[np.int64]:
     """Read output words back.
 
@@ -173,9 +180,7 @@ def _weight_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words
     planes = config.kind == "popcount"
     weights = unpack(stage.planes, stage.columns) if planes else pass_weights(stage, config)
     weights = np.pad(weights, [(0, config.weights - len(weights)), (0, 0), (0, 0)])
-    bits = encode(_by_word(weights, stage, config.lanes), config)
-    tiles = _by_tile(bits.transpose(1, 0, 2, 3), config.pe)  # (tiles, pe, weights, words, bits)
-    return _pack(tiles.transpose(0, 3, 1, 2, 4).reshape(tiling.words, -1))
+    return _pack(encode(weight_rows(weights, stage, config), config).reshape(tiling.words, -1))
 
 
 def _parameter_words(values: NDArray[np.integer], config: HardwareConfig) -> Words:
