@@ -89,7 +89,7 @@ class Tiling:
         config: HardwareConfig,
         views: int = 1,
     ) -> "Tiling":
-        """Lay a matrix of so many rows, columns and terms over a circuit, even if it does not fit."""
+        """Lay a matrix of such a shape over a circuit, whether the circuit can run it or not."""
         groups = ceil(columns / group)
         return cls(
             row_tiles=ceil(out / config.pe),
