@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from hwgen.choose import choose
 from hwgen.config import HardwareConfig
 from hwgen.counting import next_in_ring
 from hwgen.layouts import parameter_layout, width_of
@@ -97,12 +98,10 @@ class CoefficientTable(wiring.Component):
                 m.d.sync += fill[bank].eq(0)
         m.d.sync += [write_bank.eq(write_bank ^ whole), read_bank.eq(read_bank ^ done)]
 
-        chosen = data.View(self.i.p.shape(), Signal(self.i.p.shape().size, name="chosen"))
-        with m.Switch(Cat(slot, read_bank) if slots > 1 else read_bank):
-            for number, held in enumerate(indices):
-                bank, place = divmod(number, slots)
-                with m.Case(place | bank << len(slot)):
-                    m.d.comb += chosen.as_value().eq(held)
+        banks = [choose(slot, [held.as_value() for held in bank])
+                 for bank in (indices[:slots], indices[slots:])]  # fmt: skip
+        chosen = Signal(self.i.p.shape())
+        m.d.comb += chosen.eq(choose(read_bank, banks))
         for scaler in range(config.scalers):
             table = Memory(
                 shape=signed(config.coef_bits), depth=1 << (self.index_bits + len(term)), init=[]

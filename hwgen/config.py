@@ -50,6 +50,7 @@ class HardwareConfig:
     acc_bits: int = parameter(48, "bits of an accumulator")
     requantize_bits: int = parameter(8, "bits of a requantized output; 0 leaves the unit out")
     weight_words: int = parameter(16, "weight words held ahead")
+    link: bool = parameter(False, "results of a chain's first stage go to its second inside")
 
     def __post_init__(self) -> None:
         self._check("pe", 1, 4096)
@@ -70,6 +71,20 @@ class HardwareConfig:
         self._check("weight_words", 2, 1 << 16)
         if self.act_bits == 1 and self.act_signed:
             raise ValueError("act_bits must be 2 or more for signed activations, got 1")
+        if self.link:
+            self.check_link()
+
+    def check_link(self) -> None:
+        """Raise ``ValueError`` unless results can be linked to activations."""
+        pe, lanes, scalers, bits = self.pe, self.lanes, self.scalers, self.requantize_bits
+        rule = f"be a multiple of the {scalers} scalers to link"
+        require(pe % scalers == 0, "pe", rule, pe)
+        require(lanes % scalers == 0, "lanes", rule, lanes)
+        rule = f"divide the {pe} processing elements or be a multiple of them to link"
+        require(pe % lanes == 0 or lanes % pe == 0, "lanes", rule, lanes)
+        rule = f"be from 2 to the activations' {self.act_bits} to link"
+        require(2 <= bits <= self.act_bits, "requantize_bits", rule, bits)
+        require(self.act_signed, "act_signed", "be True to link", self.act_signed)
 
     def _check(self, name: str, low: int, high: int) -> None:
         value = getattr(self, name)

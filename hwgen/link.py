@@ -1,14 +1,13 @@
 """Link: requantized results of a chain's first stage as activations of its second."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.config import HardwareConfig
 from hwgen.counting import next_in_ring
 from hwgen.layouts import activation_layout, output_layout, width_of
-from models.checks import require
 
 
 class Link(wiring.Component):
@@ -22,8 +21,8 @@ class Link(wiring.Component):
     Parameters
     ----------
     config : HardwareConfig
-        ``scalers`` divides ``pe`` and ``lanes``, and of these one the other; the second stage's
-        groups take whole words or are whole rows.
+        As :meth:`HardwareConfig.check_link` wants it; the second stage's groups take whole words
+        or are whole rows.
 
     Members
     -------
@@ -43,27 +42,17 @@ class Link(wiring.Component):
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = config
-        super().__init__({
+        super().__init__(self.ports(config))
+
+    @staticmethod
+    def ports(config: HardwareConfig) -> Signature:
+        """Return the ports, from outside to inside."""
+        return Signature({
             "i": In(stream.Signature(output_layout(config))),
             "views": In(width_of(config.views)),
             "words": In(width_of(config.buffer_words)),
             "o": Out(stream.Signature(activation_layout(config))),
         })
-
-    @staticmethod
-    def check(config: HardwareConfig) -> None:
-        """Raise ``ValueError`` unless there is such a unit."""
-        pe, lanes, scalers = config.pe, config.lanes, config.scalers
-        require(pe % scalers == 0, "pe", f"be a multiple of the {scalers} scalers to link", pe)
-        rule = f"be a multiple of the {scalers} scalers to link"
-        require(lanes % scalers == 0, "lanes", rule, lanes)
-        rule = f"divide the {pe} processing elements or be a multiple of them to link"
-        require(pe % lanes == 0 or lanes % pe == 0, "lanes", rule, lanes)
-        bits, rule = (
-            config.requantize_bits,
-            f"be at most the activations' {config.act_bits} to link",
-        )
-        require(bits <= config.act_bits, "requantize_bits", rule, bits)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -128,7 +117,8 @@ class Link(wiring.Component):
             ]
             blank = Signal(name=f"blank_{number}")
             with m.If(read):
-                m.d.sync += blank.eq(whole & (word == filled) & (number >= tail))
+                unfilled = (tail <= number) if number < parts - 1 else Const(1)
+                m.d.sync += blank.eq(whole & (word == filled) & unfilled)
             for place in range(config.scalers):
                 code = fetch.data.word_select(place, config.act_bits)
                 lane = number * config.scalers + place

@@ -76,7 +76,7 @@ class Matrix(wiring.Component):
         word_in, loaded = Signal(range(words)), Signal(range(entries + 1))
         codes = data.ArrayLayout(signed(bits), lanes)
         m.submodules.codes = held = Memory(shape=codes, depth=2 << len(word_in), init=[])
-        m.submodules.matrix = matrix = Memory(shape=self.i_matrix.p.shape(), depth=entries, init=[])
+        m.submodules.rows = matrix = Memory(shape=self.i_matrix.p.shape(), depth=entries, init=[])
         write, read = held.write_port(), held.read_port()
         write_row, read_row = matrix.write_port(), matrix.read_port()
         m.d.comb += [

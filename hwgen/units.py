@@ -59,7 +59,7 @@ def _table(config: HardwareConfig, unit: UnitConfig) -> wiring.Component:
 
 
 def _link(config: HardwareConfig, unit: UnitConfig) -> wiring.Component:
-    Link.check(config)
+    config.check_link()
     return Link(config)
 
 
@@ -70,7 +70,7 @@ def _unpacker(config: HardwareConfig, unit: UnitConfig) -> wiring.Component:
 
 UNITS: dict[str, Callable[[HardwareConfig, UnitConfig], wiring.Component]] = {
     "hadamard": _hadamard,
-    "repeat": _repeat,
+    "upsampler": _repeat,
     "matrix": _matrix,
     "coefficients": _table,
     "link": _link,

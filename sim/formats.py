@@ -13,7 +13,7 @@ from models.codes import Activation
 from models.formats import parse
 from sim.engine import Engine
 from sim.fit import fitted
-from sim.layer import jobs_of
+from sim.layer import can_link, jobs_of
 
 OUT, INPUTS, TOKENS = 9, 32, 2
 """Of the layers: more rows than a circuit's, and not whole tiles of them."""
@@ -87,7 +87,7 @@ def run_formats(kinds: tuple[str, ...]) -> Iterator[Cell]:
     rng = np.random.default_rng(8)
     x = torch.from_numpy(rng.standard_normal((TOKENS, INPUTS)).astype(np.float32))
     for kind in kinds:
-        config = fitted(layers, {"kind": kind, "pe": 4, "lanes": 4})
+        config = fitted(layers, {"kind": kind, "pe": 4, "lanes": 4, "link": True})
         engine = Engine(config)
         for layer in layers:
             yield _run(layer, x, engine, config)
@@ -95,25 +95,30 @@ def run_formats(kinds: tuple[str, ...]) -> Iterator[Cell]:
 
 
 def _run(layer: BitplaneLayer, x: torch.Tensor, engine: Engine, config: HardwareConfig) -> Cell:
-    jobs = jobs_of(layer, x)
+    jobs = jobs_of(layer, x, config)
     outcome = engine.run(jobs)
     wanted = [job.expected() for job in jobs]
     pairs = zip(outcome.results, wanted, strict=True)
     return Cell(
         format=layer.name,
         kind=config.kind,
-        passes=[job.stage.views * len(passes(job.stage, config)) for job in jobs],
+        passes=[
+            stage.views * len(passes(stage, config))
+            for job in jobs
+            for stage in (job.stage, job.link)
+            if stage is not None
+        ],
         integers=sum(want.size for want in wanted),
         unequal=sum(int((got != want).sum()) for got, want in pairs),
-        host=host_steps(layer),
+        host=host_steps(layer, config),
     )
 
 
-def host_steps(layer: BitplaneLayer) -> list[str]:
+def host_steps(layer: BitplaneLayer, config: HardwareConfig) -> list[str]:
     """Name what the circuit leaves to the host, in the order in which it is done."""
     steps = ["change of inputs"] if layer.equivalence is not None else []
     for path in layer.paths:
-        steps += _path_steps(path)
+        steps += _path_steps(path, config)
     if len(layer.paths) > 1:
         steps.append("sum of paths")
     if layer.post != "none":
@@ -121,14 +126,16 @@ def host_steps(layer: BitplaneLayer) -> list[str]:
     return list(dict.fromkeys(steps))
 
 
-def _path_steps(path: Path) -> list[str]:
+def _path_steps(path: Path, config: HardwareConfig) -> list[str]:
     first = path.stages[0]
     steps = ["router"] if path.router is not None else []
     steps += ["gather"] if first.gather is not None else []
     steps += ["column scale"] if first.column_scale is not None else []
     for stage in path.stages:
         steps += [f"{stage.transform.kind} transform"] if stage.transform is not None else []
-    return [*steps, "codes to the second stage"] if len(path.stages) > 1 else steps
+    if len(path.stages) > 1 and not (config.link and can_link(path, config)):
+        steps.append("codes to the second stage")
+    return steps
 
 
 def table(cells: list[Cell]) -> str:
