@@ -5,6 +5,7 @@ from sim.commands import (
     PROGRAM,
     bench,
     demo,
+    faults,
     formats,
     generate,
     layer,
@@ -15,7 +16,7 @@ from sim.commands import (
     verify,
 )
 
-COMMANDS = (bench, layer, generate, verify, system, utilization, speed, soak, formats, demo)
+COMMANDS = (bench, layer, generate, verify, system, utilization, speed, faults, soak, formats, demo)
 """In the order of the help text."""
 
 

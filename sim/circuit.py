@@ -2,8 +2,10 @@
 
 import hashlib
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -88,8 +90,29 @@ class Circuit:
         return result
 
 
-class CircuitExecution(Execution):
-    """A layer whose stages run on the circuit, one after the other.
+class StagedExecution(Execution):
+    """A layer whose stages run one after the other, somewhere."""
+
+    @abstractmethod
+    def run_stage(self, path: int, number: int, codes: Codes) -> Tensor:
+        """Run a stage of a path; int64, (tokens, out) or (tokens, views of results, out)."""
+
+    def accumulate(self, path: int, codes: Codes) -> Tensor:
+        """Run a path on codes; int64, (tokens, out)."""
+        stages = self.layer.paths[path].stages
+        result = self.run_stage(path, 0, codes)
+        for number, (before, stage) in enumerate(pairwise(stages), start=1):
+            small = before.requantize is not None and before.requantize.bits <= 8
+            values = result if result.dim() == 3 else result[:, None]
+            values = values.to(torch.int8 if small else torch.int32)
+            if stage.transform is not None:
+                values = transform(values, stage.transform)
+            result = self.run_stage(path, number, Codes(values, None, codes.scale))
+        return result
+
+
+class CircuitExecution(StagedExecution):
+    """A layer whose stages run on the circuit.
 
     Attributes
     ----------
@@ -111,29 +134,25 @@ class CircuitExecution(Execution):
         if circuit.check:
             self._ready = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
 
-    def accumulate(self, path: int, codes: Codes) -> Tensor:
-        """Run a path on codes; int64, (tokens, out)."""
-        result = torch.zeros(0, dtype=torch.int64)
-        for number, laid in enumerate(self.paths[path]):
-            if number:
-                values = result if result.dim() == 3 else result[:, None]
-                values = values.to(torch.int8 if laid.chain_bits <= 8 else torch.int32)
-                if laid.stage.transform is not None:
-                    values = transform(values, laid.stage.transform)
-                codes = Codes(values, None, codes.scale)
-            exponents = None if codes.exponents is None else codes.exponents.numpy()
-            values = codes.values.numpy()
-            result = torch.from_numpy(self._circuit.run(laid, values, exponents).copy())
-            if self._circuit.check:
-                self._compare(self._ready[path][number], codes, result)
+    def run_stage(self, path: int, number: int, codes: Codes) -> Tensor:
+        """Run a stage on the circuit, and on the reference to compare."""
+        exponents = None if codes.exponents is None else codes.exponents.numpy()
+        laid = self.paths[path][number]
+        result = torch.from_numpy(self._circuit.run(laid, codes.values.numpy(), exponents).copy())
+        if self._circuit.check:
+            wanted = expected(self._ready[path][number], codes)
+            self._circuit.tally.integers += wanted.numel()
+            self._circuit.tally.unequal += int((wanted != result).sum())
         return result
 
-    def _compare(self, ready: ReadyStage, codes: Codes, result: Tensor) -> None:
-        wanted = ready.accumulate(codes.weighted(ready.stage.group))
-        if ready.stage.requantize is not None:
-            wanted = chain_codes(ready.stage, wanted).long().reshape(result.shape)
-        self._circuit.tally.integers += wanted.numel()
-        self._circuit.tally.unequal += int((wanted != result).sum())
+
+def expected(ready: ReadyStage, codes: Codes) -> Tensor:
+    """Return what a stage must give, requantized or not, as :meth:`StagedExecution.run_stage`."""
+    wanted = ready.accumulate(codes.weighted(ready.stage.group))
+    if ready.stage.requantize is None:
+        return wanted
+    results = chain_codes(ready.stage, wanted).long()
+    return results if ready.stage.result_views > 1 else results[:, 0]
 
 
 class CircuitLinear(nn.Module):
