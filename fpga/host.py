@@ -1,5 +1,6 @@
 """Host: reads and writes a board's registers and memory over a line that may lose bytes."""
 
+import os
 from collections.abc import Callable
 
 from fpga.frames import (
@@ -34,6 +35,9 @@ class Host:
         Seconds without a byte after which the line is free again.
     attempts : int
         How often to ask.
+    sequence : int or None
+        Number before that of the first request. None takes any, lest replies to another host, which
+        was killed, be taken for ours.
 
     Attributes
     ----------
@@ -42,14 +46,20 @@ class Host:
     """
 
     def __init__(
-        self, line: Line, *, patience: float = 0.3, quiet: float = 0.05, attempts: int = 6
+        self,
+        line: Line,
+        *,
+        patience: float = 0.3,
+        quiet: float = 0.05,
+        attempts: int = 6,
+        sequence: int | None = None,
     ) -> None:
         self.retries = 0
         self._line = line
         self._patience = patience
         self._quiet = quiet
         self._attempts = attempts
-        self._sequence = 0
+        self._sequence = os.urandom(1)[0] if sequence is None else sequence
         self._settle()
 
     def identify(self, design: int) -> None:
@@ -142,7 +152,8 @@ class Host:
                 continue
             if reply.status == Status.REFUSED:
                 raise ValueError(f"address must be there on the board, got {address:#x}")
-            return reply.data
+            if len(reply.data) == (count * UNIT if kind == Kind.READ else 0):
+                return reply.data
         raise OSError(f"board must answer, got nothing good in {self._attempts} attempts")
 
     def _reply(self, seconds: float) -> Reply | None:

@@ -6,16 +6,20 @@ from sim.commands import (
     bench,
     demo,
     faults,
+    formats,
     generate,
     layer,
     soak,
     speed,
     system,
     uart,
+    utilization,
     verify,
 )
 
-COMMANDS = (bench, layer, generate, verify, system, speed, faults, soak, uart, demo)
+COMMANDS = (
+    bench, layer, generate, verify, system, utilization, speed, faults, soak, formats, uart, demo,
+)  # fmt: skip
 """In the order of the help text."""
 
 

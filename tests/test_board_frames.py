@@ -82,12 +82,14 @@ GOOD = b"\x05\x00\x00\x00"
         reply(Status.DATA, 1, b"\x07\x00\x00\x00")[:-4] + b"\0\0\0\0",  # damaged
         reply(Status.DAMAGED, 77),  # the request was damaged
         reply(Status.DATA, 0, b"\x07\x00\x00\x00"),  # that of an earlier request
+        reply(Status.DONE, 1),  # of the same number, to a write of another host
+        reply(Status.DATA, 1, GOOD * 2, 2),  # to its read of more
         b"\x00" * 40,
     ],
 )
 def test_whatever_is_wrong_is_asked_again(first: bytes) -> None:
     line = Answers(first, reply(Status.DATA, 1, GOOD))
-    host = Host(line)
+    host = Host(line, sequence=0)
     assert host.register(Register.CYCLES) == 5
     assert host.retries == 1
     assert [asked[1:2] + asked[3:-4] for asked in line.asked] == [b"\x02\x00\x07\0\0\0"] * 2
@@ -95,7 +97,7 @@ def test_whatever_is_wrong_is_asked_again(first: bytes) -> None:
 
 def test_a_late_reply_to_an_earlier_request_is_passed_over() -> None:
     late = reply(Status.DATA, 0, b"\x07\x00\x00\x00" * 3, count=3)
-    host = Host(Answers(late + reply(Status.DATA, 1, GOOD)))
+    host = Host(Answers(late + reply(Status.DATA, 1, GOOD)), sequence=0)
     assert (host.register(Register.CYCLES), host.retries) == (5, 0)
 
 
@@ -106,7 +108,7 @@ def test_a_silent_board_is_given_up() -> None:
 
 def test_addresses_that_are_not_there() -> None:
     with pytest.raises(ValueError, match="address must be there on the board, got 0x1000007"):
-        Host(Answers(reply(Status.REFUSED, 1))).read(7, 1)
+        Host(Answers(reply(Status.REFUSED, 1)), sequence=0).read(7, 1)
 
 
 @pytest.mark.parametrize(
@@ -123,4 +125,4 @@ def test_addresses_that_are_not_there() -> None:
 def test_identity(registers: tuple[int, ...], line: str) -> None:
     data = b"".join(value.to_bytes(4, "little") for value in registers)
     with pytest.raises(ValueError, match=line):
-        Host(Answers(reply(Status.DATA, 1, data, 4))).identify(5)
+        Host(Answers(reply(Status.DATA, 1, data, 4)), sequence=0).identify(5)
