@@ -14,7 +14,7 @@ from models.llm import load
 from models.quantize import choose, quantize_model
 
 SMALL = ["--pe", "4", "--lanes", "8"]
-DOWN = "model.layers.0.mlp.down_proj"
+FIRST = "model.layers.0.self_attn.q_proj"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_text_figures_and_recording(
         (["--host-rate", "0"], "host rate must be above 0 operations a cycle, got 0.0"),
         (
             ["--columns", "16"],
-            f"layer {DOWN}: inputs of the layer must fit the activation buffer of 2 words, got 8",
+            f"layer {FIRST}: inputs of the layer must fit the activation buffer of 2 words, got 4",
         ),
         (["--k", "1"], "k of the layer must be at most the circuit's 1, got 2"),
         (["--kind", "addsub", "--k", "3"], "k must be even for ternary weights"),
