@@ -109,6 +109,7 @@ def test_no_compiler(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # nothing built yet
     monkeypatch.setenv("PATH", str(tmp_path))
-    status, out, found = call(monkeypatch, capsys, file, "--prompt", "on two", *SMALL)
+    plain = ["--prompt", "on two", "--tokens", "3", *SMALL]
+    status, out, found = call(monkeypatch, capsys, file, *plain)
     assert (status, out) == (2, "")
     assert "found none; install it with: apt-get install" in found
