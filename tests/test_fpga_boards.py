@@ -205,10 +205,7 @@ def test_a_port_that_is_not_there() -> None:
         (["build", "ulx3s", "--lanes", "0"], "lanes must be from 1 to 1024, got 0"),
         (
             ["build", "icebreaker", "--clock", "900"],
-            (
-                "clock must be within a hundredth of what the PLL makes of 12 MHz, "
-                "got 900 (nearest: 528)"
-            ),
+            "clock must be within a hundredth of what the PLL makes of 12 MHz, got 900",
         ),
         (
             ["program", "ulx3s", "-o", "nowhere"],
