@@ -1,5 +1,6 @@
 """What surrounds the GPU kernels: packing, the module, its operator, the compiler, choices."""
 
+import copy
 from pathlib import Path
 
 import builders
@@ -81,6 +82,16 @@ def test_module_without_a_gpu_is_the_reference(name: str) -> None:
     half = module(x.half())
     assert half.dtype == torch.float16
     assert half.shape == (2, 3, 6)
+
+
+def test_module_keeps_its_numbers_in_copies_of_other_types() -> None:
+    module = GpuLinear(builders.dbf(np.random.default_rng(1), 6, 40))
+    x, before = torch.ones(1, 40), [value.clone() for value in module.buffers()]
+    want = module(x)
+    other = copy.deepcopy(module).half()
+    del module
+    assert all(map(torch.equal, before, other.buffers()))
+    assert torch.equal(other(x), want)
 
 
 def test_no_gpu_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -97,4 +97,4 @@ class Kernels:
             raise ValueError(f"kernel {what} must be one of those compiled, got another choice")
         if code:
             text = self._library.planesmith_error(code).decode()
-            raise RuntimeError(f"kernel {what} could not start: {text}")
+            raise OSError(f"kernel {what} must start, got from CUDA: {text}")

@@ -49,6 +49,9 @@ class _Ready:
         self.names = tuple(self.on_kernels.tensors)
         self.missing = uncovered(layer)
 
+    def __deepcopy__(self, memo: dict) -> "_Ready":
+        return self  # nothing in it changes, and the operator finds it by its key
+
     @cached_property
     def reference(self) -> Reference:
         return Reference(self.on_kernels.layer)
@@ -118,7 +121,9 @@ class GpuLinear(nn.Module):
         self._key = next(_KEYS)
         _READY[self._key] = self._ready
         for name, value in self._ready.on_kernels.tensors.items():
-            self.register_buffer(name.replace(".", "_"), value, persistent=False)
+            real = value.is_floating_point()
+            bits = value.view(torch.int32) if real else value  # `.half()` must leave them
+            self.register_buffer(name.replace(".", "_"), bits, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply; (..., inputs) to (..., out), of the type of the inputs."""

@@ -20,7 +20,7 @@ from models.stage import Stage
 def random_stage(rng: np.random.Generator, out: int, columns: int, first: bool) -> Stage:
     """Draw a stage: sizes of groups, planes and terms, offsets and views at random."""
     k, views = int(rng.integers(1, 7)), int(rng.integers(1, 3))
-    group = int(rng.choice([columns, min(columns, 128), rng.integers(1, columns + 1)]))
+    group = int(rng.choice([columns, min(columns, 128), int(rng.integers(1, columns + 1))]))
     plain = rng.random() < 0.7
     monomials = [1 << plane for plane in range(k)] if plain else rng.integers(1, 1 << k, 3).tolist()
     shape = (views, out, -(-columns // group))

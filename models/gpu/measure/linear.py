@@ -10,7 +10,7 @@ from models.gpu.choice import Choice, choices, choose
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels
 from models.gpu.measure.nvml import Nvml
-from models.gpu.measure.peers import PEERS, available
+from models.gpu.measure.peers import PEERS, Call, available
 from models.gpu.measure.shapes import STORAGES, Storage, random_layer
 from models.gpu.measure.timing import Recording, copies, median
 from models.reference import Reference
@@ -71,7 +71,7 @@ def another(tensors: Weights) -> Weights:
     """Copy a layer's tensors, with random bits for its planes."""
     new = {name: value.clone() for name, value in tensors.items()}
     for name, value in new.items():
-        if name.endswith(".planes"):
+        if name.rpartition(".")[2] == "planes":
             value.random_(-(2**31), 2**31)
     return new
 
@@ -120,11 +120,11 @@ def measure_peers(out: int, columns: int, tokens: tuple[int, ...]) -> dict[str, 
         if found.startswith("skipped"):
             row[name] = found
             continue
-        _, bits, make = PEERS[name]
+        _, bits, dtype, make = PEERS[name]
         try:
             calls = [make(out, columns) for _ in range(copies(int(out * columns * bits / 8)))]
             row[name] = {
-                f"{count} tokens": _peer_recording(calls, count, columns).seconds()
+                f"{count} tokens": _peer_recording(calls, count, columns, dtype).seconds()
                 for count in tokens
             }
         except Exception as error:  # whatever a package of others raises is its result
@@ -133,8 +133,8 @@ def measure_peers(out: int, columns: int, tokens: tuple[int, ...]) -> dict[str, 
     return row
 
 
-def _peer_recording(calls: list, tokens: int, columns: int) -> Recording:
-    x = torch.randn(tokens, columns, device="cuda", dtype=torch.float16)
+def _peer_recording(calls: list[Call], tokens: int, columns: int, dtype: torch.dtype) -> Recording:
+    x = torch.randn(tokens, columns, device="cuda").mul_(30).to(dtype)
     return Recording([lambda call=call: call(x) for call in calls])
 
 
@@ -147,7 +147,7 @@ def measure_energy(
         row[name] = (
             Copies(kernels, out, columns, storage).recording(tokens, None).joules(nvml, idle)
         )
-    _, _, make = PEERS["cuBLAS FP16"]
+    _, _, dtype, make = PEERS["cuBLAS FP16"]
     calls = [make(out, columns) for _ in range(copies(2 * out * columns))]
-    row["cuBLAS FP16"] = _peer_recording(calls, tokens, columns).joules(nvml, idle)
+    row["cuBLAS FP16"] = _peer_recording(calls, tokens, columns, dtype).joules(nvml, idle)
     return row

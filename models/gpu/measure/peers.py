@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 Call = Callable[[Tensor], Tensor]
 Maker = Callable[[int, int], Call]
-"""From (out, in) to a function of float16 inputs, its weights random."""
+"""From (out, in) to a function of inputs, its weights random."""
 
 
 def _cublas(dtype: torch.dtype) -> Maker:
     def make(out: int, columns: int) -> Call:
         weight = torch.randn(out, columns, device="cuda", dtype=dtype)
-        return lambda x: nn.functional.linear(x.to(dtype), weight)
+        return lambda x: nn.functional.linear(x, weight)
 
     return make
 
@@ -31,7 +31,7 @@ def _torchao(out: int, columns: int) -> Call:
     module = import_module("torchao.quantization")
     layer = nn.Sequential(nn.Linear(columns, out, False, "cuda", torch.bfloat16))
     module.quantize_(layer, module.Int4WeightOnlyConfig(group_size=128))
-    return lambda x: layer(x.to(torch.bfloat16))
+    return layer
 
 
 def _gemlite(bits: int) -> Maker:
@@ -60,7 +60,7 @@ def _bitblas(bits: int) -> Maker:
         low = -(2 ** (bits - 1)) if bits > 1 else 0
         codes = torch.randint(low, low + 2**bits, (out, columns), dtype=torch.int8, device="cuda")
         weight = operator.transform_weight(codes)
-        return lambda x: operator(x.to(torch.int8), weight)
+        return lambda x: operator(x, weight)
 
     return make
 
@@ -73,25 +73,25 @@ def _marlin(out: int, columns: int) -> Call:
     return layer
 
 
-PEERS: dict[str, tuple[str, float, Maker]] = {
-    "cuBLAS FP16": ("torch", 16, _cublas(torch.float16)),
-    "cuBLAS BF16": ("torch", 16, _cublas(torch.bfloat16)),
-    "bitsandbytes NF4": ("bitsandbytes", 4.5, _bitsandbytes),
-    "torchao INT4": ("torchao", 4.25, _torchao),
-    "GemLite 1 bit": ("gemlite", 1.25, _gemlite(1)),
-    "GemLite 2 bits": ("gemlite", 2.25, _gemlite(2)),
-    "GemLite 4 bits": ("gemlite", 4.25, _gemlite(4)),
-    "BitBLAS INT2": ("bitblas", 2, _bitblas(2)),
-    "BitBLAS INT4": ("bitblas", 4, _bitblas(4)),
-    "Marlin INT4": ("marlin", 4.125, _marlin),
+PEERS: dict[str, tuple[str, float, torch.dtype, Maker]] = {
+    "cuBLAS FP16": ("torch", 16, torch.float16, _cublas(torch.float16)),
+    "cuBLAS BF16": ("torch", 16, torch.bfloat16, _cublas(torch.bfloat16)),
+    "bitsandbytes NF4": ("bitsandbytes", 4.5, torch.float16, _bitsandbytes),
+    "torchao INT4": ("torchao", 4.25, torch.bfloat16, _torchao),
+    "GemLite 1 bit": ("gemlite", 1.25, torch.float16, _gemlite(1)),
+    "GemLite 2 bits": ("gemlite", 2.25, torch.float16, _gemlite(2)),
+    "GemLite 4 bits": ("gemlite", 4.25, torch.float16, _gemlite(4)),
+    "BitBLAS INT2": ("bitblas", 2, torch.int8, _bitblas(2)),
+    "BitBLAS INT4": ("bitblas", 4, torch.int8, _bitblas(4)),
+    "Marlin INT4": ("marlin", 4.125, torch.float16, _marlin),
 }
-"""Package, stored bits for each weight, maker."""
+"""Package, stored bits for each weight, type of inputs, maker."""
 
 
 def available() -> dict[str, str]:
     """Return the version of each peer that is installed, or why it is skipped."""
     found = {}
-    for name, (package, _, _) in PEERS.items():
+    for name, (package, *_) in PEERS.items():
         try:
             found[name] = version(package)
         except PackageNotFoundError:

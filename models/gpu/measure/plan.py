@@ -1,75 +1,28 @@
 """The measuring plan: stages in order, each with its budget, each a record of its own."""
 
-import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
+from numpy.typing import NDArray
 
 from models.gpu.bits import BinaryMatrix
 from models.gpu.build import find_nvcc
-from models.gpu.kernels import Kernels
 from models.gpu.measure import linear
+from models.gpu.measure.bench import Bench
 from models.gpu.measure.end_to_end import float_maker, kernel_maker, measure_model
 from models.gpu.measure.exact import compare
-from models.gpu.measure.nvml import Nvml
 from models.gpu.measure.peers import available
 from models.gpu.measure.shapes import BITS_TABLE, MODELS, STORAGES, shapes
-from models.gpu.measure.timing import Recording, copies, copy_bandwidth, idle_watts, median
+from models.gpu.measure.timing import Recording, copies, copy_bandwidth, median
 
 DECODE, PREFILL = (1, 2, 4, 8, 16), (32, 128, 512)
 """Tokens at once."""
 LARGE = ("LLaMA-2-7B", "LLaMA-2-13B", "LLaMA-3-8B")
-
-
-@dataclass
-class Bench:
-    """What the stages share.
-
-    Attributes
-    ----------
-    kernels : Kernels
-    budget : float
-        Seconds of the stage under way; cases that do not begin before are named, not measured.
-    bandwidth, idle : float
-        Measured once: bytes each second of a copy, watts at rest.
-    """
-
-    kernels: Kernels
-    nvml: Nvml | None
-    bandwidth: float
-    idle: float
-    budget: float = 0.0
-
-    def cases(self, named: Iterable[tuple[str, Callable[[], Any]]]) -> dict[str, Any]:
-        """Run cases until the budget is spent; what runs out of memory says so."""
-        begun, results = time.monotonic(), {}
-        for name, case in tqdm(list(named), leave=False):
-            if time.monotonic() - begun > self.budget:
-                results[name] = "not reached"
-                continue
-            try:
-                results[name] = case()
-            except torch.cuda.OutOfMemoryError:
-                free, total = torch.cuda.mem_get_info()
-                results[name] = f"out of memory: {free >> 20} MiB of {total >> 20} MiB free"
-            torch.cuda.empty_cache()
-        return results
-
-
-def find_nvml() -> Nvml | None:
-    """Return the GPU's counters, or None where they cannot be read."""
-    try:
-        return Nvml(f"GPU-{torch.cuda.get_device_properties(0).uuid}")
-    except OSError:
-        return None
 
 
 def device(bench: Bench) -> dict[str, Any]:
@@ -162,13 +115,15 @@ def bits(bench: Bench) -> dict[str, Any]:
 
     def case(rows: int, tokens: int, columns: int, published: float) -> dict[str, Any]:
         rng = np.random.default_rng(rows)
-        matrix = BinaryMatrix(rng.random((rows, columns)) < 0.5, signs=True)
+        bits = rng.random((rows, columns)) < 0.5
+        matrix = BinaryMatrix(bits, signs=True)
         count = copies(rows * columns // 8)
         inputs = rng.random((tokens, columns)) < 0.5
         packed = tuple(part.cuda() for part in matrix.pack(inputs))
-        weights = [linear.another({n: v.cuda() for n, v in matrix.tensors.items()})]
+        weights = [{n: v.cuda() for n, v in matrix.tensors.items()}]
         weights += [linear.another(weights[0]) for _ in range(count - 1)]
         row: dict[str, Any] = {"published_ratio": published}
+        want = _signs(inputs) @ _signs(bits).T  # exact: below 2**24
         for name, cores in (("tensor", True), ("popcount", False)):
             calls = [
                 lambda w=w, cores=cores: matrix.multiply(
@@ -177,6 +132,8 @@ def bits(bench: Bench) -> dict[str, Any]:
                 )
                 for w in weights
             ]  # fmt: skip
+            if not torch.equal(calls[0]().float(), want):
+                raise RuntimeError(f"{name} must equal the product of signs, got another")
             row[name] = Recording(calls).seconds()
         real = [torch.randn(rows, columns, device="cuda", dtype=torch.float16)
                 for _ in range(copies(2 * rows * columns))]  # fmt: skip
@@ -191,6 +148,10 @@ def bits(bench: Bench) -> dict[str, Any]:
         (f"{rows} x {columns}, {tokens} tokens", lambda a=(rows, tokens, columns, ratio): case(*a))
         for rows, tokens, columns, ratio in BITS_TABLE
     )
+
+
+def _signs(bits: NDArray[np.bool_]) -> torch.Tensor:
+    return torch.from_numpy(np.where(bits, np.float32(1), np.float32(-1))).cuda()
 
 
 def energy(bench: Bench) -> dict[str, Any]:
@@ -245,33 +206,6 @@ STAGES: dict[str, tuple[float, Callable[[Bench], dict[str, Any]]]] = {
     "sanitizer": (80, sanitizer),
 }
 """Each stage's budget in seconds, 1230 together; the last case of a stage may go beyond it."""
-
-
-def make_bench(kernels: Kernels) -> Bench:
-    """Measure what all stages want to know."""
-    nvml = find_nvml()
-    bandwidth = float(str(copy_bandwidth()["bytes_per_second"]))
-    return Bench(kernels, nvml, bandwidth, 0.0 if nvml is None else idle_watts(nvml))
-
-
-def conditions() -> dict[str, Any]:
-    """Return what a record says of the run: command, versions, time."""
-    return {
-        "command": " ".join(["python -m models.gpu", *sys.argv[1:]]),
-        "commit": os.environ.get("PLANESMITH_COMMIT") or _commit(),
-        "gpu": torch.cuda.get_device_name(0),
-        "torch": torch.__version__,
-        "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-
-
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
-        return "unknown"
-    return done.stdout.strip() or "unknown"
 
 
 def _nvcc_version() -> str:

@@ -8,7 +8,8 @@ from models.checks import require
 from models.cli import nearest
 from models.files import whole_file
 from models.gpu.kernels import Kernels
-from models.gpu.measure.plan import STAGES, conditions, make_bench
+from models.gpu.measure.bench import conditions, make_bench
+from models.gpu.measure.plan import STAGES
 
 
 def record(kernels: Kernels, folder: Path, only: list[str], again: bool) -> list[str]:
