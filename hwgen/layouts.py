@@ -19,9 +19,18 @@ def weight_layout(config: HardwareConfig) -> data.ArrayLayout:
 
 
 def activation_layout(config: HardwareConfig) -> data.StructLayout:
-    """Activation word: one integer a lane; ``last`` ends the vector."""
+    """Activation word: one integer a lane; ``last`` ends the vector.
+
+    With ``exponents``, that of the word's group. With ``link``, whether the vector that follows the
+    last word is that of the results of the layer that reads this one.
+    """
     shape = signed(config.act_bits) if config.act_signed else unsigned(config.act_bits)
-    return data.StructLayout({"values": data.ArrayLayout(shape, config.lanes), "last": 1})
+    fields: dict[str, object] = {"values": data.ArrayLayout(shape, config.lanes), "last": 1}
+    if config.exponents:
+        fields["exponent"] = width_of(config.exponents)
+    if config.link:
+        fields["link"] = 1
+    return data.StructLayout(fields)
 
 
 def digit_layout(config: HardwareConfig) -> data.ArrayLayout:
@@ -48,18 +57,23 @@ def parameter_layout(config: HardwareConfig) -> data.ArrayLayout:
 
 
 def output_layout(config: HardwareConfig) -> data.StructLayout:
-    """Output word: one accumulator, or requantized integer, a scaler; ``last`` ends the layer."""
+    """Output word: one accumulator, or requantized integer, a scaler; ``last`` ends the layer.
+
+    With ``link``, whether it is an activation of the next layer, and stays inside.
+    """
     values = data.ArrayLayout(signed(config.acc_bits), config.scalers)
-    return data.StructLayout({"values": values, "last": 1})
+    return data.StructLayout({"values": values, "last": 1, **({"link": 1} if config.link else {})})
 
 
 def layer_layout(config: HardwareConfig) -> data.StructLayout:
     """Describe a layer: how often each loop runs, and what to do with its sums.
 
     A monomial has the planes of a term; but for popcount, a single one: which weight of the word.
+    With ``link``, whether results stay inside, and how many words of each view's activations they
+    make.
     """
     words = width_of(config.buffer_words)
-    return data.StructLayout({
+    fields = {
         "row_tiles": width_of(config.most_row_tiles),
         "groups": words,
         "group_words": words,
@@ -69,4 +83,9 @@ def layer_layout(config: HardwareConfig) -> data.StructLayout:
         "offset": 1,
         "requantize": 1,
         "shift": 6,
-    })
+    }
+    if config.views > 1:
+        fields["views"] = width_of(config.views)
+    if config.link:
+        fields |= {"link": 1, "link_words": words}
+    return data.StructLayout(fields)

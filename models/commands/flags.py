@@ -1,6 +1,6 @@
 """Flags that several commands take, and what they stand for."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from models.codes import Activation
@@ -24,11 +24,20 @@ def add_text(sub: ArgumentParser, required: bool) -> None:
 def add_activation(sub: ArgumentParser) -> None:
     """Add the flags of how inputs become codes."""
     sub.add_argument("--act-bits", type=int, default=8, help="activation bits (default: 8)")
+    sub.add_argument("--act-group", type=int, default=0, metavar="COLUMNS",
+                     help="columns that share a power of two beside the token's scale; the "
+                     "format's group (default: a scale for each token only)")  # fmt: skip
+    sub.add_argument("--act-exponents", type=int, default=3, metavar="STEPS",
+                     help="halvings of a group's scale at most (default: 3)")  # fmt: skip
 
 
-def activation_of(bits: int) -> Activation:
-    """Return how inputs become codes of so many bits."""
-    return Activation(bits=bits, signed=bits > 1)
+def activation_of(arguments: Namespace) -> Activation:
+    """Return how inputs become codes."""
+    bits, group = arguments.act_bits, arguments.act_group
+    if not group:
+        return Activation(bits=bits, signed=bits > 1)
+    exponents = arguments.act_exponents
+    return Activation(bits, signed=bits > 1, scale="group", group=group, exponents=exponents)
 
 
 def source_of(given: str | None, file: BitplaneFile) -> str:

@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: Namespace) -> None:
     """Import a quantized model into a file and say what became of it."""
-    activation = activation_of(arguments.act_bits)
+    activation = activation_of(arguments)
     from models.interchange.read import import_layers
 
     summary = import_layers(

@@ -5,7 +5,13 @@ from pathlib import Path
 
 from models.cli import Commands
 from models.commands import show
-from models.commands.flags import CALIBRATE, MODEL, OUT, activation_of, add_activation
+from models.commands.flags import (
+    CALIBRATE,
+    MODEL,
+    OUT,
+    activation_of,
+    add_activation,
+)
 
 EXAMPLE = (
     "python -m models quantize smollm2 --format signs:k=2,group=36,coef_bits=8 "
@@ -44,15 +50,15 @@ def run(arguments: Namespace) -> None:
     if (len(specs) > 1) != (budget is not None):
         got = f"{len(specs)} and {'no' if budget is None else 'a'} budget"
         raise ValueError(f"--format must be one, or several with --budget, got {got}")
-    activation = activation_of(arguments.act_bits)
+    activation = activation_of(arguments)
     from models.budget import formats_within
     from models.calibration.migration import Migration
     from models.calibration.text import calibration_windows
     from models.llm import load
     from models.quantize import choose, quantize_model
 
-    info = {"model": arguments.model, "format": " ".join(specs), "layers": arguments.layers,
-            "act_bits": str(arguments.act_bits)}  # fmt: skip
+    info = {"model": arguments.model, "format": " ".join(specs), "layers": arguments.layers}
+    info |= activation.info
     if arguments.head:
         info["head"] = "quantized"
     llm = load(arguments.model)
