@@ -152,5 +152,6 @@ def _coefficients(stage: Stage, plain: bool) -> NDArray[np.int16] | NDArray[np.i
         whole = np.concatenate([passes, first], -1).reshape(-1, *passes.shape[2:4], 2)
     padded = np.pad(whole, [(0, 0), (0, -stage.out % ROWS), (0, 0), (0, 0)])
     tiled = padded.reshape(len(whole), -1, ROWS, *whole.shape[2:]).transpose(0, 1, 3, 4, 2)
-    small = tiled.min() >= -(1 << 15) and tiled.max() < 1 << 15
-    return np.ascontiguousarray(tiled.astype(np.int16) if small else tiled)
+    if tiled.min() >= -(1 << 15) and tiled.max() < 1 << 15:
+        return np.ascontiguousarray(tiled.astype(np.int16))
+    return np.ascontiguousarray(tiled.astype(np.int32))
