@@ -141,12 +141,9 @@ def _layer_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
 
 
 def _weight_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
-    if config.kind == "popcount":
-        weights = unpack(stage.planes, stage.columns)
-    else:
-        weights = pass_weights(stage, config)
-        missing = config.weights - len(weights)
-        weights = np.pad(weights, [(0, missing), (0, 0), (0, 0)])
+    planes = config.kind == "popcount"
+    weights = unpack(stage.planes, stage.columns) if planes else pass_weights(stage, config)
+    weights = np.pad(weights, [(0, config.weights - len(weights)), (0, 0), (0, 0)])
     bits = encode(_by_word(weights, stage, config.lanes), config)
     tiles = _by_tile(bits.transpose(1, 0, 2, 3), config.pe)  # (tiles, pe, weights, words, bits)
     return _pack(tiles.transpose(0, 3, 1, 2, 4).reshape(tiling.words, -1))

@@ -53,7 +53,8 @@ class Tiling:
             The circuit cannot run the stage; the text says which parameter it would need.
         """
         if config.kind == "popcount":
-            _must(stage.k == config.k, "k of the layer", f"be the circuit's {config.k}", stage.k)
+            rule = f"be at most the circuit's {config.k}"
+            _must(stage.k <= config.k, "k of the layer", rule, stage.k)
         _must(stage.views == 1, "views of the layer", "be 1 on this circuit", stage.views)
         _must(stage.bias is None, "integer bias of the layer", "be none on this circuit", "one")
         terms, most = len(passes(stage, config)), config.most_terms

@@ -38,9 +38,15 @@ class Commands:
         self._commands = self._parser.add_subparsers(required=True, metavar="COMMAND")
         self._examples = examples
 
-    def add(self, name: str, text: str, does: Callable[[Namespace], None]) -> ArgumentParser:
-        """Add a subcommand; return its parser, which takes its arguments."""
-        parser = self._commands.add_parser(name, help=text, description=text, epilog=self._examples)
+    def add(
+        self, name: str, text: str, does: Callable[[Namespace], None], example: str | None = None
+    ) -> ArgumentParser:
+        """Add a subcommand; return its parser, which takes its arguments.
+
+        Its help ends with its example, or with those of the program.
+        """
+        epilog = f"example: {example}" if example else self._examples
+        parser = self._commands.add_parser(name, help=text, description=text, epilog=epilog)
         parser.set_defaults(does=does)
         return parser
 

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwgen.config import HardwareConfig
 from models.bitplane import BitplaneLayer, Path
 from models.encode import transform
 from models.reference import Reference, chain_codes
@@ -85,13 +84,6 @@ def _chain(path: Path, codes: Tensor) -> list[Job]:
             codes = transform(codes, stage.transform)
         jobs.append(Job(stage, codes[:, 0].numpy(), bits))
     return jobs
-
-
-def check_config(layer: BitplaneLayer, config: HardwareConfig) -> None:
-    """Raise ``ValueError`` unless the circuit can run every stage of the layer."""
-    for path in layer.paths:
-        for stage in path.stages:
-            Job(stage, np.zeros((1, stage.columns), np.int64)).tiling(config)
 
 
 def run_layer(

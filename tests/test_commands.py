@@ -234,7 +234,10 @@ def test_layer_runs_on_the_circuit(call: Call, layers: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--layer", LAYER, "--k", "3"], "k of the layer must be the circuit's 3, got 2"),
+        (
+            ["--layer", LAYER, "--k", "1"],
+            "layer {layer}: k of the layer must be at most the circuit's 1, got 2",
+        ),
         (
             ["--layer", "layers.1.mlp.down"],
             "layer must be one of {file}'s 14, got 'layers.1.mlp.down'; did you mean {layer}?",
@@ -245,11 +248,14 @@ def test_layer_runs_on_the_circuit(call: Call, layers: Path, tmp_path: Path) -> 
         ),
         (
             ["--layer", LAYER, "--columns", "16"],
-            "inputs of the layer must fit the activation buffer of 2 words, got 8 words",
+            (
+                "layer {layer}: inputs of the layer must fit the activation buffer of 2 words, "
+                "got 8 words"
+            ),
         ),
         (
             ["--layer", LAYER, "--act-bits", "4"],
-            "activation bits of the layer must be at most the circuit's 4, got 8",
+            "layer {layer}: activation bits of the layer must be at most the circuit's 4, got 8",
         ),
     ],
 )

@@ -86,7 +86,7 @@ def filled(value: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("changes", "parameters", "message"),
     [
-        ({"k": 3}, {}, "k of the layer must be the circuit's 2, got 3"),
+        ({"k": 3}, {}, "k of the layer must be at most the circuit's 2, got 3"),
         ({"views": 2}, {}, "views of the layer must be 1 on this circuit, got 2"),
         (
             {"bias": np.ones(4, np.int64)},

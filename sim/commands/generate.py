@@ -1,0 +1,69 @@
+"""Text from a model whose layers run on the circuit."""
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from hwgen.flags import add_config_flags
+from models.checks import require
+from models.cli import Commands
+from models.store import open_layers
+from sim.commands.flags import add_system_flags, file_config, source_of, system_from
+from sim.fit import FITTED
+
+EXAMPLE = (
+    'python -m sim generate build/int4.safetensors --prompt "The capital of France is" --tokens 16'
+)
+
+
+def add(commands: Commands) -> None:
+    """Add the command and its flags."""
+    sub = commands.add(
+        "generate", "Text from a model whose layers run on the circuit.", run, EXAMPLE
+    )
+    sub.add_argument("file", type=Path, help="what python -m models quantize wrote")
+    sub.add_argument("--prompt", required=True, help="text to go on with")
+    sub.add_argument("--tokens", type=int, default=16, help="at most so many (default: 16)")
+    sub.add_argument("--model", help="the model (default: the one that the file was made from)")
+    sub.add_argument("--check", action="store_true",
+                     help="compare the integers of every layer with the reference")  # fmt: skip
+    sub.add_argument("--engines", type=int, default=2, metavar="N",
+                     help="circuits side by side on this machine's cores (default: 2)")  # fmt: skip
+    add_system_flags(sub)
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    add_config_flags(sub, fitted=FITTED)
+
+
+def run(arguments: Namespace) -> None:
+    """Print a text as it comes, then what it took; fail unless all integers compared are equal."""
+    require(arguments.tokens >= 1, "tokens", "be 1 or more", arguments.tokens)
+    require(arguments.engines >= 1, "engines", "be 1 or more", arguments.engines)
+    clock, memory = system_from(arguments)
+    with open_layers(arguments.file) as file:
+        source = source_of(arguments, file)
+        config = file_config(arguments, file)
+        from models.llm import load
+        from sim.generate import figures, report
+        from sim.generate import generate as run_model
+        from sim.system import layer_duties
+
+        done = run_model(
+            load(source), file, arguments.prompt, arguments.tokens, config,
+            engines=arguments.engines, check=arguments.check,
+            show=lambda piece: None if arguments.json else print(piece, end="", flush=True),
+        )  # fmt: skip
+        duties = [
+            duty
+            for name in file.names
+            for duty in layer_duties(file.layer(name), config, memory, 1)
+        ]
+    speed = clock / sum(duty.cycles for duty in duties)
+    if arguments.json:
+        print(json.dumps({**figures(done), "predicted_tokens_per_second": speed}, indent=2))
+    else:
+        print(f"\n\n{report(done)}")
+        print(f"predicted: {speed:.1f} tokens/s at {arguments.clock:g} MHz, "
+              f"{memory.sustained * clock / 1e9:.2f} GB/s")  # fmt: skip
+    if done.unequal:
+        sys.exit(1)
