@@ -207,8 +207,8 @@ class Library:
         self._time = _unit(group, "time_unit", "s")
         self._volt = _unit(group, "voltage_unit", "V")
         self._leak = _unit(group, "leakage_power_unit", "W")
-        number, unit = (group.attributes.get("capacitive_load_unit", []) + ["", ""])[:2]
-        self._farad = _quantity(f"{number}{unit}", "capacitive_load_unit", group, "F")
+        load = "".join(group.attributes.get("capacitive_load_unit", []))
+        self._farad = _quantity(load, "capacitive_load_unit", group, "F")
         kinds = ("lu_table_template", "power_lut_template")
         self._templates = {g.name: g for kind in kinds for g in group.of(kind)}
         self._cells: dict[str, Cell] = {}
@@ -228,6 +228,7 @@ class Library:
 
     def of_shape(self, inputs: int, outputs: int) -> list[str]:
         """Return the names of cells with so many inputs and outputs."""
+
         def shape(cell: Group) -> tuple[int, int]:
             ways = [pin.get("direction") for pin in cell.of("pin")]
             return ways.count("input"), ways.count("output")
@@ -258,14 +259,15 @@ class Library:
 
     def _arc(self, group: Group) -> Arc:
         tables = {g.kind: self._table(g, self._time) for g in group.groups if g.attributes}
-        edges = ("rise", "fall")
+        delays = {edge: tables.get(f"cell_{edge}") for edge in ("rise", "fall")}
+        slews = {edge: tables.get(f"{edge}_transition") for edge in ("rise", "fall")}
         return Arc(
             group.get("related_pin"),
             group.get("timing_type").replace("combinational", ""),
             group.get("timing_sense"),
-            {edge: tables[f"cell_{edge}"] for edge in edges if f"cell_{edge}" in tables},
-            {edge: tables[f"{edge}_transition"] for edge in edges if f"{edge}_transition" in tables},
-        )  # fmt: skip
+            {edge: table for edge, table in delays.items() if table is not None},
+            {edge: table for edge, table in slews.items() if table is not None},
+        )
 
     def _setups(self, pin: Group) -> list[Table]:
         arcs = [arc for arc in pin.of("timing") if arc.get("timing_type") == "setup_rising"]
@@ -288,10 +290,14 @@ class Library:
         template = self._templates.get(group.name, group)
         kinds, axes = [], []
         for place in ("1", "2"):
-            index = group.attributes.get(f"index_{place}", template.attributes.get(f"index_{place}"))
+            index = group.attributes.get(
+                f"index_{place}", template.attributes.get(f"index_{place}")
+            )
             if index is not None:
                 kinds.append(KINDS.get(template.get(f"variable_{place}"), "slew"))
-                axes.append(_numbers(" ".join(index)) * (self._farad if kinds[-1] == "load" else self._time))
+                axes.append(
+                    _numbers(" ".join(index)) * (self._farad if kinds[-1] == "load" else self._time)
+                )
         rows = group.attributes.get("values", [])
         values = np.concatenate([_numbers(row) for row in rows] or [np.zeros(0)]) * unit
         size = math.prod(map(len, axes))
@@ -366,9 +372,8 @@ def _state(group: Group) -> State:
         return parse(text) if text else None
 
     clock, after = function("clocked_on"), function("next_state")
-    require(clock is not None and after is not None, f"ff {group.name}",
-            "have clocked_on and next_state", "none")  # fmt: skip
-    assert clock is not None and after is not None
+    if clock is None or after is None:
+        raise ValueError(f"ff {group.name} must have clocked_on and next_state, got none")
     names = (group.arguments[0], group.arguments[1])
     return State(names, clock, after, function("clear"), function("preset"))
 

@@ -135,7 +135,9 @@ def _net(bit: int | str) -> int:
 
 def _levels(logic: list[Instance]) -> list[Instance]:
     """Return combinational cells with their levels, lowest first."""
-    driver = {i.nets[pin]: n for n, i in enumerate(logic) for pin in i.cell.outputs if pin in i.nets}
+    driver = {
+        i.nets[pin]: n for n, i in enumerate(logic) for pin in i.cell.outputs if pin in i.nets
+    }
     level = [0] * len(logic)
     waiting = [0] * len(logic)
     feeds: list[list[int]] = [[] for _ in logic]

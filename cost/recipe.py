@@ -6,7 +6,7 @@ one tree of such cells. Registers with enables become clock-gated ones, where it
 
 import json
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 from cost.cells import Cell, Library
 from cost.liberty import thinned, write
 from fpga.tools import run_tool
-from models.checks import require
 
 MAJORITY, PARITY = 0b11101000, 0b10010110
 """Truth tables of a full adder's carry and sum."""
@@ -44,7 +43,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Adder:
-    """A full-adder cell: its name, input pins, carry and sum pins, and which of them are inverted."""
+    """A full-adder cell: its name and pins, and which of its outputs are inverted."""
 
     cell: str
     inputs: tuple[str, ...]
@@ -155,6 +154,20 @@ endmodule
 """Full adders to the library's cell, or with constant inputs to gates."""
 
 
+REGISTERS = "-cell $_SDFFE_PP?P_ x -cell $_SDFF_PP?_ x -cell $_DFFE_PP_ x -cell $_DFF_P_ x"
+
+RESETS = """
+module \\$_SDFFE_PP0P_ (input D, C, R, E, output Q);
+  \\$_DFFE_PP_ register(.D(D & ~R), .C(C), .E(E | R), .Q(Q));
+endmodule
+
+module \\$_SDFFE_PP1P_ (input D, C, R, E, output Q);
+  \\$_DFFE_PP_ register(.D(D | R), .C(C), .E(E | R), .Q(Q));
+endmodule
+"""
+"""Synchronous resets of registers with enables; Yosys would give up the enable, and its gate."""
+
+
 def adder_cells(adder: Adder) -> str:
     """Return :data:`CELLS` for a full-adder cell."""
     a, b, c = adder.inputs
@@ -184,10 +197,17 @@ def script(recipe: Recipe, top: str, adder: Adder | None) -> str:
         "memory_map",
     ]
     if adder is not None:
-        lines += ["techmap -map adders.v", "techmap", "opt -fast", "techmap -map cells.v", "simplemap"]
+        lines += [
+            "techmap -map adders.v",
+            "techmap",
+            "opt -fast",
+            "techmap -map cells.v",
+            "simplemap",
+        ]
     else:
         lines += ["techmap"]
-    lines += ["opt -fast", "simplemap", "dfflegalize -cell $_DFFE_PP_ x -cell $_DFF_P_ x", "opt"]
+    lines += ["opt -fast", "simplemap", f"dfflegalize {REGISTERS}"]
+    lines += ["techmap -map resets.v", "simplemap", "opt"]
     if recipe.clock_gates:
         lines += [f"clockgate -min_net_size {recipe.clock_gates} -liberty library.lib"]
     lines += [
@@ -228,6 +248,7 @@ def synthesize(
         (folder / "design.v").write_text(verilog)
         (folder / "library.lib").write_text(write(thinned(library.group, cells)))
         (folder / "adders.v").write_text(TECHMAP)
+        (folder / "resets.v").write_text(RESETS)
         if adder is not None:
             (folder / "cells.v").write_text(adder_cells(adder))
         (folder / "synthesis.ys").write_text(script(recipe, top, adder))

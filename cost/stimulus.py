@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from amaranth import Shape
 from numpy.typing import NDArray
 
 from hwgen.config import HardwareConfig
 from hwgen.layouts import digit_layout
+from hwgen.patterns import entry_range, patterns
 from hwgen.weights import encode
 from models.checks import require
 
@@ -45,7 +47,7 @@ class Drive:
     ports : dict of str to uint64, (cycles, bits, words)
         A bit of each word for each sequence.
     begin, end : int
-        Cycles from the first step of the steady state until the last one's end.
+        The first cycle in which results are worked on, and how many cycles bring new operands.
     """
 
     ports: dict[str, NDArray[np.uint64]]
@@ -77,17 +79,10 @@ def drive(work: Work, config: HardwareConfig) -> Drive:
 
     laid = work.weights.reshape(sequences, rows, words, lanes)
     image = encode(laid, config).transpose(2, 1, 3, 0).reshape(words, -1, sequences)
-    shape = digit_layout(config).elem_shape
-    shift = config.digit * (digits - 1 - digit)
-    codes = work.codes.reshape(sequences, words, lanes)[:, word] >> shift[:, None]
-    top = (digit == 0)[:, None]
-    codes = np.where(top, codes, codes & ((1 << config.digit) - 1))
-    bits = codes[..., None] >> np.arange(shape.width) & 1  # (sequences, steps, lanes, bits)
-    bits = bits.transpose(1, 2, 3, 0).reshape(len(step), -1, sequences)
     late = 2 + depth
     ports = {
         "weights": _held(pack(image)[word], cycles),
-        "digit": _held(pack(bits), cycles),
+        "digit": _held(_bits(_digits(work, config), digit_layout(config).elem_shape.width), cycles),
         "mask": flag(np.arange(cycles), 0),
         "term_load": flag(step[digit == 0], 0),
         "valid": flag(step, late),
@@ -99,6 +94,60 @@ def drive(work: Work, config: HardwareConfig) -> Drive:
     packed = ports["digit"].shape[-1]
     ports = {name: np.broadcast_to(p, (*p.shape[:2], packed)) for name, p in ports.items()}
     return Drive(ports, late, len(step))
+
+
+def drive_element(work: Work, config: HardwareConfig) -> Drive:
+    """Drive a processing element alone: its digits come a cycle later than a unit gets them."""
+    unit = drive(work, config)
+    ports = {name: values for name, values in unit.ports.items() if name not in ("add", "clear")}
+    if config.kind == "lut":
+        ports["digit"] = _held(_tables(_digits(work, config), config), len(ports["valid"]))
+    ports["digit"] = np.concatenate([ports["digit"][:1], ports["digit"][:-1]])
+    return Drive(ports, unit.begin, unit.end)
+
+
+def _digits(work: Work, config: HardwareConfig) -> NDArray[np.int64]:
+    """Cut activations into digits, top one first: (sequences, steps, lanes)."""
+    codes = work.codes.reshape(len(work.codes), -1, 1, config.lanes)
+    shift = config.digit * np.arange(config.digits)[::-1, None]
+    digits = codes >> shift
+    digits[:, :, 1:] &= (1 << config.digit) - 1
+    return digits.reshape(len(codes), -1, config.lanes)
+
+
+def _tables(digits: NDArray[np.int64], config: HardwareConfig) -> NDArray[np.uint64]:
+    """Build the tables of lut, as :mod:`hwgen.tables` does."""
+    missing = config.table_groups * config.table - config.lanes
+    padded = np.pad(digits, ((0, 0), (0, 0), (0, missing)))
+    groups = padded.reshape(*digits.shape[:2], config.table_groups, config.table)
+    sums = groups @ np.array(patterns(config)[1:]).T
+    low, high = entry_range(config)
+    return _bits(sums.reshape(*digits.shape[:2], -1), Shape.cast(range(low, high + 1)).width)
+
+
+def _bits(values: NDArray[np.int64], width: int) -> NDArray[np.uint64]:
+    """Pack integers, (sequences, steps, n), as bits of ports: (steps, n * width, words)."""
+    bits = values[..., None] >> np.arange(width) & 1
+    return pack(bits.transpose(1, 2, 3, 0).reshape(values.shape[1], -1, len(values)))
+
+
+def drive_baseline(work: Work, lanes: int, weight_bits: int, act_bits: int) -> Drive:
+    """Drive a baseline with a word each cycle; operands come a cycle after their weights."""
+    sequences, _, columns = work.weights.shape
+    words = columns // lanes
+    cycles = words + AFTER
+
+    def bits(values: NDArray[np.integer], width: int) -> NDArray[np.uint64]:
+        laid = values.reshape(sequences, words, lanes, 1).astype(np.int64) >> np.arange(width) & 1
+        return pack(laid.transpose(1, 2, 3, 0).reshape(words, -1, sequences))
+
+    digit = bits(work.codes, act_bits)
+    ports = {
+        "weights": _held(bits(work.weights, weight_bits), cycles),
+        "digit": _held(np.concatenate([digit[:1], digit]), cycles),
+        "term_load": np.full((cycles, 1, digit.shape[-1]), ~np.uint64(0)),
+    }
+    return Drive(ports, 2, words)
 
 
 def pack(bits: NDArray[np.integer]) -> NDArray[np.uint64]:
@@ -126,18 +175,22 @@ def _held(values: NDArray[np.uint64], cycles: int) -> NDArray[np.uint64]:
 
 
 def random_work(
-    sequences: int, rows: int, columns: int, config: HardwareConfig, seed: int
+    sequences: int, columns: int, weights: tuple[int, int], codes: tuple[int, int], seed: int
 ) -> Work:
-    """Return random weights and activations that are like those of layers.
+    """Return one row of random weights and activations for each sequence.
 
-    Weights are each value with the same probability; codes are of a normal distribution whose
-    fourfold deviation is the largest code, as the largest of a token often is.
+    Parameters
+    ----------
+    weights, codes : tuple of int
+        Smallest and largest. Up to three weights each have the same probability; more, and codes
+        of either sign, are of a normal distribution whose fourfold deviation is the largest.
     """
     rng = np.random.default_rng(seed)
-    weights = rng.integers(-1 if config.signed_weights else 0, 2, (sequences, rows, columns))
-    low, high = config.code_range
-    codes = rng.normal(0, high / 4, (sequences, columns)) if low else rng.integers(
-        0, high + 1, (sequences, columns)
-    )
-    return Work(weights.astype(np.int8), np.clip(np.rint(codes), low, high).astype(np.int64),
-                f"random, seed {seed}")  # fmt: skip
+
+    def values(low: int, high: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+        if high - low < 3 or low == 0:
+            return rng.integers(low, high + 1, shape)
+        return np.clip(np.rint(rng.normal(0, high / 4, shape)), low, high).astype(np.int64)
+
+    drawn = values(*weights, (sequences, 1, columns)).astype(np.int8)
+    return Work(drawn, values(*codes, (sequences, columns)), f"random, seed {seed}")

@@ -44,7 +44,9 @@ def analyze(netlist: Netlist, library: Library) -> Timing:
         _drive(instance, loads, arrival, slews, starts=True)
     delays = {i.name: _drive(i, loads, arrival, slews, starts=False) for i in netlist.logic}
     worst = np.maximum(arrival["rise"], arrival["fall"])
-    critical = max((float(worst[net]) for nets in netlist.ports.values() for net in nets), default=0)
+    critical = max(
+        (float(worst[net]) for nets in netlist.ports.values() for net in nets), default=0
+    )
     for instance in netlist.states:
         for name, net in instance.nets.items():
             setups = instance.cell.pins[name].setups

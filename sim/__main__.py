@@ -1,9 +1,24 @@
 """Command line of the circuit at work; each command is a module of ``sim.commands``."""
 
 from models.cli import Commands, run
-from sim.commands import PROGRAM, bench, demo, generate, layer, soak, speed, system, verify
+from sim.commands import (
+    PROGRAM,
+    bench,
+    characterize,
+    cost,
+    demo,
+    generate,
+    layer,
+    soak,
+    speed,
+    synth,
+    system,
+    verify,
+)
 
-COMMANDS = (bench, layer, generate, verify, system, speed, soak, demo)
+COMMANDS = (
+    bench, layer, generate, verify, system, synth, characterize, cost, speed, soak, demo,
+)  # fmt: skip
 """In the order of the help text."""
 
 
