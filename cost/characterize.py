@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cost.cells import Library
+from cost.fit import config_of
 from cost.recipe import Recipe
 from cost.stimulus import random_work
 from cost.synth import measure, record
@@ -33,6 +34,8 @@ def standard() -> list[HardwareConfig]:
     lut += [{"lanes": 16, "act_bits": bits} for bits in (2, 4)]
     kinds = [({"k": 1}, pop), ({"kind": "addsub"}, add), ({"kind": "lut"}, lut)]
     every: list[dict[str, Any]] = [{**kind, **one} for kind, ones in kinds for one in ones]
+    single = {"act_bits": 1, "act_signed": False, "lanes": 16}
+    every += [{"k": 1, **single}, {"kind": "addsub", **single}]
     return [HardwareConfig(pe=1, **one) for one in every]
 
 
@@ -46,10 +49,7 @@ def characterize(
     kept: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
     for config in standard():
         unit = Element(config)
-        known = any(
-            one["library"] == library.name and unit.describe().items() <= one.items()
-            for one in kept
-        )
+        known = any(one["library"] == library.name and config_of(one) == config for one in kept)
         if not known:
             low = -int(config.signed_weights)
             work = random_work(64, WORDS * config.lanes, (low, 1), config.code_range, seed=1)

@@ -213,8 +213,7 @@ def _warnings(compute: float, transfer: Interval, moved: float, chip: Chip) -> l
     config = chip.config
     return [
         (
-            f"the array cannot feed on all of the memory: {config.pe} PEs of {config.lanes} lanes at "
-            f"{chip.clock / 1e6:g} MHz "
-            f"take {need:.3g} of {most:.3g} GB/s"
+            f"the array cannot feed on all of the memory: {config.pe} PEs of {config.lanes} lanes "
+            f"at {chip.clock / 1e6:g} MHz take {need:.3g} of {most:.3g} GB/s"
         )
     ]

@@ -76,7 +76,7 @@ def value_of(one: dict[str, Any], figure: str) -> float:
 
 def config_of(one: dict[str, Any]) -> HardwareConfig:
     """Return the configuration of a record."""
-    return HardwareConfig(**{f.name: one[f.name] for f in fields(HardwareConfig)})
+    return HardwareConfig(**{f.name: one[f.name] for f in fields(HardwareConfig) if f.name in one})
 
 
 def name_of(config: HardwareConfig) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cost.compare import Result
@@ -78,7 +79,7 @@ def pareto(rows: Mapping[str, tuple[float, float, float]], path: Path) -> None:
     _save(figure, path)
 
 
-def _roof(axes: object, rate: float, roof: float, label: str) -> None:
+def _roof(axes: Axes, rate: float, roof: float, label: str) -> None:
     ridge = roof / rate
     axes.plot([ridge / 30, ridge, ridge * 30], [roof / 30, roof, roof], label=label)
 

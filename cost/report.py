@@ -27,3 +27,22 @@ def text_of(record: dict[str, Any]) -> str:
 
 WHAT = ("kind", "k", "lanes", "act_bits", "digit", "table", "stage_every", "weight_bits", "coding")
 CYCLE = ("switching", "internal", "clock", "leakage")
+
+
+def table_of(records: dict[str, dict[str, Any]]) -> str:
+    """Return records by name, a line for each."""
+    lines = [
+        (
+            f"{'unit':<50}{'um2':>11}{'ns':>7}{'um2/MAC/cycle':>15}{'fJ/MAC':>10}{'fJ/bit-MAC':>12}"
+            f"{'glitches':>10}"
+        )
+    ]
+    for name, one in records.items():
+        most = one["cycle_fJ"]["all with glitches at most"]
+        factor = f"<= x{most / one['cycle_fJ']['all']:.2f}" if most else ""
+        lines.append(
+            f"{name:<50}{one['area_um2']:>11.1f}{one['critical_ns']:>7.2f}"
+            f"{one['um2_per_mac_a_cycle']:>15.1f}{one['fJ_per_mac']:>10.1f}"
+            f"{one['fJ_per_bit_mac']:>12.2f}{factor:>10}"
+        )
+    return "\n".join(lines)

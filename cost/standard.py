@@ -22,5 +22,10 @@ UNITS: dict[str, Unit] = {
 }
 """By name, in the order of measuring."""
 
+WITH_GLITCHES = (
+    "popcount, 64 lanes", "popcount, 64 lanes, 32-bit accumulator, operands", "addsub, 8 bits",
+)  # fmt: skip
+"""Whose glitches are measured too."""
+
 MOST_AREA, MOST_ENERGY = 4400.0, 60.0
 """Of ``popcount, 64 lanes`` on sky130: um2, and fJ a bit-MAC without glitches."""

@@ -28,6 +28,21 @@ class Element:
     top = "pe"
 
     @property
+    def lanes(self) -> int:
+        """Columns of a word."""
+        return self.config.lanes
+
+    @property
+    def weights(self) -> tuple[int, int]:
+        """Smallest and largest weight."""
+        return -int(self.config.signed_weights), 1
+
+    @property
+    def codes(self) -> tuple[int, int]:
+        """Smallest and largest activation."""
+        return self.config.code_range
+
+    @property
     def macs(self) -> float:
         """Multiplications a cycle."""
         return self.config.lanes / self.config.digits
@@ -92,6 +107,23 @@ class Plain:
     baseline: Baseline
 
     top = "pe"
+
+    @property
+    def lanes(self) -> int:
+        """Columns of a word."""
+        return self.baseline.lanes
+
+    @property
+    def weights(self) -> tuple[int, int]:
+        """Smallest and largest weight: symmetric."""
+        most = (1 << self.baseline.weight_bits - 1) - 1
+        return -most, most
+
+    @property
+    def codes(self) -> tuple[int, int]:
+        """Smallest and largest activation: symmetric."""
+        most = (1 << self.baseline.act_bits - 1) - 1
+        return -most, most
 
     @property
     def macs(self) -> float:

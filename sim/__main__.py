@@ -7,6 +7,7 @@ from sim.commands import (
     characterize,
     cost,
     demo,
+    faults,
     generate,
     layer,
     soak,
@@ -17,7 +18,7 @@ from sim.commands import (
 )
 
 COMMANDS = (
-    bench, layer, generate, verify, system, synth, characterize, cost, speed, soak, demo,
+    bench, layer, generate, verify, system, synth, characterize, cost, speed, faults, soak, demo,
 )  # fmt: skip
 """In the order of the help text."""
 

@@ -4,13 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hwgen.config import HardwareConfig
+from hwgen.folded import folded
 from hwgen.tiling import Tiling
 from hwgen.weights import passes
 from models.bitplane import BitplaneLayer
 from models.codes import Activation, Requantize, Transform
 from models.stage import Stage
 
-FITTED = ("k", "terms", "act_bits", "act_signed", "columns", "requantize_bits")
+FITTED = (
+    "k", "terms", "views", "exponents", "act_bits", "act_signed", "columns", "requantize_bits",
+)  # fmt: skip
 """Parameters that follow from layers where they are not given."""
 
 Codes = Activation | Transform | Requantize
@@ -38,7 +41,7 @@ def fitted(layers: Iterable[BitplaneLayer], given: Mapping[str, Any]) -> Hardwar
     layers = list(layers)
     stages = [one for layer in layers for one in coded_stages(layer)]
     base = HardwareConfig(**{
-        key: given[key] for key in ("kind", "ternary", "lanes") if key in given
+        key: given[key] for key in ("kind", "ternary", "lanes", "coef_bits") if key in given
     })
     signed = given.get("act_signed", any(_signed(codes) for _, codes in stages))
     planes = max(stage.k for stage, _ in stages)
@@ -49,7 +52,9 @@ def fitted(layers: Iterable[BitplaneLayer], given: Mapping[str, Any]) -> Hardwar
         "terms": terms if terms > weights else 0,
         "act_bits": max(codes.bits + (signed and not _signed(codes)) for _, codes in stages),
         "act_signed": signed,
-        "columns": max(base.lanes * _row_words(stage, base.lanes) for stage, _ in stages),
+        "views": max(stage.views for stage, _ in stages),
+        "exponents": max(_exponents(codes) for _, codes in stages),
+        "columns": max(base.lanes * _vector_words(stage, base) for stage, _ in stages),
         "requantize_bits": max(
             stage.requantize.bits if stage.requantize else 0 for stage, _ in stages
         ),
@@ -73,7 +78,13 @@ def _signed(codes: Codes) -> bool:
     return codes.signed if isinstance(codes, Activation) else True
 
 
-def _row_words(stage: Stage, lanes: int) -> int:
-    """Activation words of a row, as each group takes whole ones."""
+def _exponents(codes: Codes) -> int:
+    return codes.exponents if isinstance(codes, Activation) else 0
+
+
+def _vector_words(stage: Stage, config: HardwareConfig) -> int:
+    """Activation words of a vector, all views, as each group takes whole ones."""
+    lanes, stage = config.lanes, folded(stage, config.coef_bits)
     tail = stage.columns - stage.group * (stage.groups - 1)
-    return (stage.groups - 1) * -(-stage.group // lanes) + -(-tail // lanes)
+    words = (stage.groups - 1) * -(-stage.group // lanes) + -(-tail // lanes)
+    return stage.views * words

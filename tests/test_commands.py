@@ -231,6 +231,22 @@ def test_layer_runs_on_the_circuit(call: Call, layers: Path, tmp_path: Path) -> 
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_quantize_with_a_scale_for_groups(call: Call, llama: Path, tmp_path: Path) -> None:
+    file = tmp_path / "layers.safetensors"
+    arguments = ["quantize", llama, "--format", "signs:k=2,group=16", "--act-bits", "6",
+                 "--layers", f"*{LAYER}", "--act-group", "16", "--act-exponents", "2",
+                 "--calibrate", "none", "-o", file]  # fmt: skip
+    assert call("models", *arguments)[0] == 0
+    with open_layers(file) as opened:
+        stage = opened.layer(LAYER).paths[0].stages[0]
+        assert opened.info["act_group"] == "16, 2 halvings"
+    assert stage.activation == Activation(bits=6, scale="group", group=16, exponents=2)
+    arguments[arguments.index("16")] = "8"
+    assert "activation group must equal group 16, got 8" in error(
+        call("models", *arguments), "models"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

@@ -575,8 +575,8 @@ module scaler(sum_slot, sum_term, sum_first, sum_valid, coefficient, offset, use
   wire [13:0] _00_;
   wire [14:0] _01_;
   wire [47:0] _02_;
-  wire [48:0] _03_;
-  wire [49:0] _04_;
+  wire [30:0] _03_;
+  wire [48:0] _04_;
   wire [29:0] _05_;
   wire [29:0] _06_;
   input clk;
@@ -630,8 +630,8 @@ module scaler(sum_slot, sum_term, sum_first, sum_valid, coefficient, offset, use
   assign old_total__data = totals[total_slot];
   assign { _01_[14], group_sum } = $signed(_00_) + $signed(value);
   assign _02_ = total_first ? 48'h000000000000 : old_total__data;
-  assign _03_ = $signed(_02_) + $signed(product);
-  assign { _04_[49:48], new_total__data } = $signed(_03_) + $signed(x_product);
+  assign _03_ = $signed(product) + $signed(x_product);
+  assign { _04_[48], new_total__data } = $signed(_02_) + $signed(_03_);
   assign _05_ = $signed(coefficient) * $signed(group_sum_held);
   assign _06_ = $signed(offset) * $signed(x_sum);
   always @(posedge clk)
@@ -652,38 +652,38 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   wire _00_;
   wire _01_;
   wire _02_;
-  wire _03_;
+  wire [2:0] _03_;
   wire _04_;
   wire _05_;
-  wire [13:0] _06_;
-  wire [14:0] _07_;
-  wire [10:0] _08_;
+  wire _06_;
+  wire [13:0] _07_;
+  wire [14:0] _08_;
   wire [10:0] _09_;
   wire [10:0] _10_;
-  wire _11_;
+  wire [10:0] _11_;
   wire _12_;
   wire _13_;
   wire _14_;
   wire _15_;
   wire _16_;
-  wire [2:0] _17_;
-  wire _18_;
-  wire _19_;
+  wire _17_;
   input clk;
   wire clk;
   input [15:0] coefficients;
   wire [15:0] coefficients;
   output coefficients_read;
   wire coefficients_read;
-  reg [23:0] done;
+  wire [10:0] done;
   reg done_valid;
   reg [1:0] \drain.slot ;
   reg [21:0] \drain.step ;
   reg drain_valid;
   input [21:0] ended;
   wire [21:0] ended;
+  wire \ended$21.last ;
   input ends;
   wire ends;
+  wire ends_row;
   reg [23:0] factor;
   reg factor_valid;
   wire last_slot;
@@ -695,8 +695,8 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   output [48:0] results;
   wire [48:0] results;
   reg \results.last ;
-  reg [23:0] rounding;
-  reg rounding_valid;
+  reg round_valid;
+  reg [10:0] rounding;
   input rst;
   wire rst;
   wire [47:0] scaler_0__total;
@@ -713,32 +713,32 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   reg [23:0] value;
   reg [10:0] value_0;
   reg value_valid;
-  reg [13:0] x_group_sum;
+  reg [13:0] x_group_sum_0;
   input [10:0] x_sum;
   wire [10:0] x_sum;
   reg [10:0] x_value;
   assign last_slot = \drain.slot  == 2'h3;
-  assign _00_ = coefficients_read & value[8];
-  assign offsets_read = _00_ & value[14];
-  assign scales_read = _02_ & total[15];
-  assign _13_ = factor[8] & factor[14];
-  assign _14_ = ! total[7];
-  assign _15_ = total[11] & _14_;
-  assign _16_ = ~ last_slot;
-  assign _17_ = \drain.slot  + 1'h1;
+  assign _00_ = total_valid & total[12];
+  assign ends_row = _00_ & total[8];
+  assign _12_ = coefficients_read & value[8];
+  assign offsets_read = _12_ & value[14];
+  assign _13_ = total[23:22] == 2'h3;
+  assign \ended$21.last  = total[13] & _13_;
+  assign scales_read = ends_row & total[15];
+  assign _14_ = factor[8] & factor[14];
+  assign _15_ = ! total[7];
+  assign _01_ = total[11] & _15_;
+  assign _02_ = ~ last_slot;
+  assign _03_ = \drain.slot  + 1'h1;
   assign coefficients_read = value_valid & value[10];
-  assign _01_ = total_valid & total[12];
-  assign _02_ = _01_ & total[8];
-  assign _03_ = ! value[23:22];
-  assign _04_ = value_valid & _03_;
-  assign _05_ = _04_ & value[8];
-  assign _06_ = value[9] ? 14'h0000 : x_group_sum;
-  assign _07_ = $signed(_06_) + $signed(x_value);
-  assign _08_ = \drain.slot [0] ? sums[43:33] : sums[32:22];
-  assign _09_ = \drain.slot [0] ? sums[21:11] : sums[10:0];
-  assign _10_ = \drain.slot [1] ? _08_ : _09_;
-  assign _11_ = rounding[23:22] == 2'h3;
-  assign _12_ = rounding[13] & _11_;
+  assign _04_ = ! value[23:22];
+  assign _05_ = value_valid & _04_;
+  assign _06_ = _05_ & value[8];
+  assign _07_ = value[9] ? 14'h0000 : x_group_sum_0;
+  assign _08_ = $signed(_07_) + $signed(x_value);
+  assign _09_ = \drain.slot [0] ? sums[43:33] : sums[32:22];
+  assign _10_ = \drain.slot [0] ? sums[21:11] : sums[10:0];
+  assign _11_ = \drain.slot [1] ? _09_ : _10_;
   always @(posedge clk)
     value <= { \drain.slot , \drain.step  };
   always @(posedge clk)
@@ -746,24 +746,22 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   always @(posedge clk)
     total <= factor;
   always @(posedge clk)
-    done <= total;
-  always @(posedge clk)
-    rounding <= done;
-  always @(posedge clk)
     x_value <= x_sum;
   always @(posedge clk)
-    value_0 <= _10_;
+    rounding <= { done[10:3], 1'h0, done[1:0] };
   always @(posedge clk)
-    if (_05_) x_group_sum <= _07_[13:0];
+    value_0 <= _11_;
   always @(posedge clk)
     if (rst) valid <= 1'h0;
-    else valid <= rounding_valid;
+    else valid <= round_valid;
   always @(posedge clk)
-    if (rst) rounding_valid <= 1'h0;
-    else rounding_valid <= done_valid;
+    if (rst) round_valid <= 1'h0;
+    else round_valid <= done_valid;
   always @(posedge clk)
     if (rst) done_valid <= 1'h0;
-    else done_valid <= _02_;
+    else done_valid <= ends_row;
+  always @(posedge clk)
+    if (_06_) x_group_sum_0 <= _08_[13:0];
   always @(posedge clk)
     if (rst) total_valid <= 1'h0;
     else total_valid <= factor_valid;
@@ -777,22 +775,26 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
     if (ends) \drain.step  <= ended;
   always @(posedge clk)
     if (ends) \drain.slot  <= 2'h0;
-    else if (drain_valid) \drain.slot  <= _17_[1:0];
+    else if (drain_valid) \drain.slot  <= _03_[1:0];
   always @(posedge clk)
     if (rst) drain_valid <= 1'h0;
-    else if (_18_) drain_valid <= _19_;
+    else if (_16_) drain_valid <= _17_;
   always @(posedge clk)
     if (rst) \results.last  <= 1'h0;
-    else \results.last  <= _12_;
-  assign _18_ = | { drain_valid, ends };
-  assign _19_ = ends ? 1'h1 : _16_;
+    else \results.last  <= rounding[3];
+  reg [9:0] _57_;
+  always @(posedge clk)
+    _57_ <= { total[21:15], \ended$21.last , total[23:22] };
+  assign { done[10:3], done[1:0] } = _57_;
+  assign _16_ = | { drain_valid, ends };
+  assign _17_ = ends ? 1'h1 : _02_;
   requantizer requantizer_0 (
     .clk(clk),
-    .enable(rounding[15]),
+    .enable(rounding[4]),
     .result(requantizer_0__result),
     .rst(rst),
     .scale(scales),
-    .shift(rounding[21:16]),
+    .shift(rounding[10:5]),
     .total(scaler_0__total)
   );
   scaler scaler_0 (
@@ -805,13 +807,14 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
     .sum_term(value[7]),
     .sum_valid(value_valid),
     .total(scaler_0__total),
-    .total_first(_15_),
+    .total_first(_01_),
     .total_slot(total[23:22]),
     .total_valid(total_valid),
-    .use_offset(_13_),
+    .use_offset(_14_),
     .value(value_0),
-    .x_sum(x_group_sum)
+    .x_sum(x_group_sum_0)
   );
+  assign done[2] = 1'h0;
   assign results = { \results.last , requantizer_0__result };
 endmodule
 
@@ -844,12 +847,12 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire [1:0] _024_;
   wire [1:0] _025_;
   wire _026_;
-  wire [4:0] _027_;
+  wire [2:0] _027_;
   wire [4:0] _028_;
-  wire _029_;
-  wire [4:0] _030_;
+  wire [4:0] _029_;
+  wire _030_;
   wire [4:0] _031_;
-  wire [2:0] _032_;
+  wire [4:0] _032_;
   wire _033_;
   wire [17:0] _034_;
   wire [17:0] _035_;
@@ -919,6 +922,19 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire x_done;
   output x_read;
   wire x_read;
+  assign _003_ = ! term;
+  assign needs_word = \step.first  & _003_;
+  assign ends_sums = \step.last  & \step.last_word ;
+  assign ends_group = ends_sums & \step.last_term ;
+  assign ends_row = ends_group & \step.last_group ;
+  assign _004_ = ~ word_available;
+  assign _005_ = needs_word & _004_;
+  assign _006_ = ~ x_available;
+  assign _007_ = needs_word & _006_;
+  assign _008_ = ~ coefficients_available;
+  assign _009_ = ends_sums & _008_;
+  assign _011_ = ~ offsets_available;
+  assign _012_ = _010_ & _011_;
   assign _014_ = ~ scales_available;
   assign _015_ = _013_ & _014_;
   assign _016_ = ~ room_available;
@@ -940,12 +956,12 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   assign _022_ = \step.last  ? 4'h0 : _021_;
   assign _024_ = term + 1'h1;
   assign _025_ = \step.last_term  ? 2'h0 : _024_;
-  assign _027_ = word + 1'h1;
-  assign _028_ = \step.last_word  ? 5'h00 : _027_;
-  assign _030_ = group + 1'h1;
-  assign _031_ = \step.last_group  ? 5'h00 : _030_;
-  assign _029_ = _026_ & \step.last_word ;
-  assign _033_ = _029_ & \step.last_group ;
+  assign _028_ = word + 1'h1;
+  assign _029_ = \step.last_word  ? 5'h00 : _028_;
+  assign _031_ = group + 1'h1;
+  assign _032_ = \step.last_group  ? 5'h00 : _031_;
+  assign _030_ = _026_ & \step.last_word ;
+  assign _033_ = _030_ & \step.last_group ;
   assign _034_ = row_tile + 1'h1;
   assign _035_ = \step.last_tile  ? 18'h00000 : _034_;
   assign _023_ = valid & \step.last ;
@@ -956,8 +972,8 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   assign \step.first  = ! digit;
   assign \step.last  = digit == 3'h7;
   assign \step.mask  = layer[34:31] >> { 1'h0, term, 1'h0 };
-  assign _032_ = layer[30:29] - 1'h1;
-  assign \step.last_term  = term == _032_;
+  assign _027_ = layer[30:29] - 1'h1;
+  assign \step.last_term  = term == _027_;
   assign \step.first_word  = ! word;
   assign _038_ = \step.last_group  ? layer[28:25] : layer[24:21];
   assign _039_ = _038_ - 1'h1;
@@ -967,19 +983,6 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   assign \step.last_group  = group == _001_;
   assign _002_ = layer[16:0] - 1'h1;
   assign \step.last_tile  = row_tile == _002_;
-  assign _003_ = ! term;
-  assign needs_word = \step.first  & _003_;
-  assign ends_sums = \step.last  & \step.last_word ;
-  assign ends_group = ends_sums & \step.last_term ;
-  assign ends_row = ends_group & \step.last_group ;
-  assign _004_ = ~ word_available;
-  assign _005_ = needs_word & _004_;
-  assign _006_ = ~ x_available;
-  assign _007_ = needs_word & _006_;
-  assign _008_ = ~ coefficients_available;
-  assign _009_ = ends_sums & _008_;
-  assign _011_ = ~ offsets_available;
-  assign _012_ = _010_ & _011_;
   always @(posedge clk)
     if (rst) address <= 3'h0;
     else if (_026_) address <= _037_[2:0];
@@ -988,10 +991,10 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
     else if (_033_) row_tile <= _035_[16:0];
   always @(posedge clk)
     if (rst) group <= 4'h0;
-    else if (_029_) group <= _031_[3:0];
+    else if (_030_) group <= _032_[3:0];
   always @(posedge clk)
     if (rst) word <= 4'h0;
-    else if (_026_) word <= _028_[3:0];
+    else if (_026_) word <= _029_[3:0];
   always @(posedge clk)
     if (rst) term <= 1'h0;
     else if (_023_) term <= _025_[0];

@@ -42,10 +42,14 @@ def run(arguments: Namespace) -> None:
             characterize(library, arguments.dont_use, path, bar.update)
     kept = json.loads(path.read_text())
     missed = False
-    for figure in BARS:
-        found = fit(kept, figure)
+    fits = {figure: fit(kept, figure) for figure in BARS}
+    for figure, found in fits.items():
         print(report(found, figure))
         missed |= any(error > bar for error, bar in zip(found.errors(), BARS[figure], strict=True))
+    ecp5 = json.loads((arguments.records / "ecp5.json").read_text())
+    held = contests(kept, fits["area_um2"], fits["energy"], ecp5)
+    print("which kind wins, for a ternary product:", *(one.show() for one in held), sep="\n  ")
+    missed |= not all(one.agrees for one in held)
     if arguments.prices:
         nodes = []
         for name, nm in (("sky130", 130), ("sg13g2", 130), ("asap7", 7)):

@@ -36,6 +36,10 @@ def add(commands: Commands) -> None:
     sub.add_argument("--why", action="store_true", help="print every term of the first result")
     sub.add_argument("--picture", type=Path, metavar="FILE", help="write a PNG of where joules go")
     sub.add_argument("--roofline", type=Path, metavar="FILE", help="write a PNG of the rooflines")
+    sub.add_argument("--pareto", type=Path, metavar="FILE",
+                     help="write a PNG of perplexity over joules and speed")  # fmt: skip
+    sub.add_argument("--perplexity", type=Path, default=Path("docs/records/smollm2"),
+                     help="records for --pareto (default: %(default)s)")  # fmt: skip
     sub.add_argument("--json", action="store_true", help="print JSON")
     add_config_flags(sub, skip=("k", "terms", "mapping"))
 
@@ -84,6 +88,8 @@ def run(arguments: Namespace) -> None:
         print(explain(first.token.terms, "uJ", 1e6))
     if arguments.picture:
         breakdown(results, arguments.picture)
+    if arguments.pareto:
+        _pareto(arguments, tables, memory, head)
     if arguments.roofline:
         rooflines(results, gpu, arguments.roofline)
 
@@ -129,3 +135,38 @@ def _chip(arguments: Namespace, storage: "Storage", technology: Any, memory: Any
     settings |= {"k": k, "columns": most} if "columns" not in settings else {"k": k}
     idle = Price("idle", Interval.of(arguments.idle), "W", "given by --idle")
     return Chip(HardwareConfig(**settings), arguments.clock * 1e6, technology, memory, idle)
+
+
+def _pareto(arguments: Namespace, tables: Any, memory: Any, head: "Storage") -> None:
+    """Draw every record whose format costs are known of; say which are left out."""
+    from cost.engine import token
+    from cost.pictures import pareto
+    from cost.prices import table_of
+    from cost.storage import storage_of
+    from cost.workload import shape_of
+
+    model, rows = shape_of(arguments.model[0]), {}
+    for path in sorted(arguments.perplexity.glob("*.json")):
+        record = json.loads(path.read_text())
+        text = ",".join(
+            option for option in record["asked"]["quantize"]["format"].split(",")
+            if "coef_bits" not in option
+        )  # fmt: skip
+        scores = [
+            result["perplexity"] for one in record.get("evaluated", []) for result in one["results"]
+            if result["version"].startswith("integer")
+        ]  # fmt: skip
+        try:
+            storage = storage_of(text)
+        except ValueError as error:
+            print(f"left out of the picture: {path.name}: {error}")
+            continue
+        if not scores:
+            print(f"left out of the picture: {path.name}: it has no perplexity of integers")
+            continue
+        technology = table_of(tables, "technology", arguments.technology[0])
+        done = token(model, storage, head, _chip(arguments, storage, technology, memory),
+                     arguments.context)  # fmt: skip
+        rows[text] = (scores[-1], done.joules.middle, 1 / done.seconds.middle)
+    require(bool(rows), str(arguments.perplexity), "hold a record to draw", "none")
+    pareto(rows, arguments.pareto)

@@ -1,10 +1,13 @@
 """What a processing element costs on a cell library."""
 
 import json
+import re
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
 
 from hwgen.flags import add_config_flags, config_from
 from models.checks import require
@@ -12,6 +15,8 @@ from models.cli import Commands
 from models.files import whole_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cost.stimulus import Work
     from cost.units import Unit
 
@@ -27,6 +32,8 @@ def add(commands: Commands) -> None:
                      help="cells to leave out; * and ? stand for any")  # fmt: skip
     sub.add_argument("--accumulate", action="store_true",
                      help="with a 32-bit accumulator and a register of operands")  # fmt: skip
+    sub.add_argument("--standard", action="store_true",
+                     help="all units of cost/standard.py that the file of -o lacks")  # fmt: skip
     sub.add_argument("--baseline", metavar="WxA",
                      help="a dot product of W- and A-bit integers instead")  # fmt: skip
     sub.add_argument("--coding", choices=("array", "booth"), default="array",
@@ -46,52 +53,68 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Measure a unit and print its figures."""
-    from cost.baseline import Baseline
+    """Measure a unit and print its figures, or all standard ones that a file lacks."""
     from cost.cells import Library
     from cost.liberty import read
     from cost.recipe import Recipe
-    from cost.report import text_of
-    from cost.stimulus import random_work
+    from cost.report import table_of, text_of
+    from cost.standard import UNITS, WITH_GLITCHES
     from cost.synth import measure, record
-    from cost.units import Element, Plain, Row
 
     require(arguments.clock > 0, "clock", "be above 0 MHz", arguments.clock)
     require(arguments.words >= 1, "words", "be 1 or more", arguments.words)
-    config = replace(config_from(arguments), pe=1)
-    if arguments.baseline:
-        bits = arguments.baseline.split("x")
-        shape = "be two numbers as 8x8"
-        require(len(bits) == 2 and all(b.isdigit() for b in bits), "baseline", shape,
-                arguments.baseline)  # fmt: skip
-        one = Baseline(int(bits[0]), int(bits[1]), config.lanes, arguments.coding)
-        unit, most = Plain(one), (1 << one.weight_bits - 1) - 1
-        weights, codes = (-most, most), (-(1 << one.act_bits - 1), (1 << one.act_bits - 1) - 1)
-        lanes = one.lanes
-    else:
-        require(config.weights == 1, "weights in a word",
-                "be 1 to measure an element: k 1, or 2 of ternary ones",
-                config.weights)  # fmt: skip
-        unit = Row(config) if arguments.accumulate else Element(config)
-        weights, codes, lanes = (-int(config.signed_weights), 1), config.code_range, config.lanes
+    out: Path | None = arguments.out
+    if arguments.standard and out is None:
+        raise ValueError("-o must be given with --standard, got none")
+    unit = _unit(arguments)
     library = Library(read(arguments.liberty))
-    if arguments.layer_of:
-        work = _real(arguments, unit)
-    else:
-        work = random_work(64, arguments.words * lanes, weights, codes, seed=1)
+    work_of = _works(arguments)
     clock = arguments.clock * 1e6
     recipe = Recipe(period=1 / clock)
-    figures = measure(unit, library, recipe, work, arguments.dont_use,
-                      work if arguments.glitches else None)  # fmt: skip
-    kept = record(unit, library, recipe, work, figures, clock)
-    text = json.dumps(kept, indent=2)
-    if arguments.out:
-        with whole_file(arguments.out) as part:
-            part.write_text(text + "\n")
-    print(text if arguments.json else text_of(kept))
+
+    def measured(unit: "Unit", glitches: bool) -> dict[str, Any]:
+        work = work_of(unit)
+        timed = work if glitches else None
+        figures = measure(unit, library, recipe, work, arguments.dont_use, timed)
+        return record(unit, library, recipe, work, figures, clock)
+
+    if not arguments.standard or out is None:
+        kept = measured(unit, arguments.glitches)
+        _keep(kept, out)
+        print(json.dumps(kept, indent=1) if arguments.json else text_of(kept))
+        return
+    every = json.loads(out.read_text()) if out.exists() else {}
+    for name, one in tqdm(UNITS.items(), desc=library.name, unit="unit", leave=False):
+        same = every.get(name, {}).get("library") == library.name
+        if not same:
+            every[name] = measured(one, name in WITH_GLITCHES)
+            _keep(every, out)
+    print(json.dumps(every, indent=1) if arguments.json else table_of(every))
 
 
-def _real(arguments: Namespace, unit: "Unit") -> "Work":
+def _unit(arguments: Namespace) -> "Unit":
+    from cost.baseline import Baseline
+    from cost.units import Element, Plain, Row
+
+    config = replace(config_from(arguments), pe=1)
+    if arguments.baseline:
+        bits = re.fullmatch(r"(\d+)x(\d+)", arguments.baseline)
+        if bits is None:
+            raise ValueError(f"baseline must be two numbers as 8x8, got {arguments.baseline}")
+        return Plain(Baseline(int(bits[1]), int(bits[2]), config.lanes, arguments.coding))
+    require(config.weights == 1 or arguments.standard, "weights in a word",
+            "be 1 to measure an element: k 1, or 2 of ternary ones", config.weights)  # fmt: skip
+    return Row(config) if arguments.accumulate else Element(config)
+
+
+def _works(arguments: Namespace) -> "Callable[[Unit], Work]":
+    """Return what gives a unit its work: random numbers, or the layer's, loaded once."""
+    from cost.stimulus import random_work
+
+    if not arguments.layer_of:
+        return lambda unit: random_work(
+            64, arguments.words * unit.lanes, unit.weights, unit.codes, seed=1
+        )
     from models.llm import linear_layers, load
     from models.store import open_layers
     from sim.real import PROMPT, inputs_of
@@ -101,5 +124,11 @@ def _real(arguments: Namespace, unit: "Unit") -> "Work":
         layer = file.layer(arguments.layer)
         model = load(file.info["model"])
     x = inputs_of(model, [layer.name], arguments.prompt or PROMPT)[layer.name]
-    floats = linear_layers(model)[layer.name].weight.detach()
-    return layer_work(layer, x, floats, unit, arguments.words)
+    floats = linear_layers(model)[layer.name].weight.detach().clone()
+    return lambda unit: layer_work(layer, x, floats, unit, arguments.words)
+
+
+def _keep(kept: object, path: Path | None) -> None:
+    if path is not None:
+        with whole_file(path) as part:
+            part.write_text(json.dumps(kept, indent=1) + "\n")
