@@ -72,8 +72,8 @@ def element(config: HardwareConfig) -> Counter[str]:
 def _tree(found: Counter[str], nodes: list[_Sum], signed: bool, every: int) -> _Sum:
     """Add nodes up as :func:`hwgen.tree.add_up` does, and count.
 
-    Where operands may be subtracted each pair has an adder. Elsewhere synthesis makes one tree of
-    all adders between registers.
+    Where operands may be subtracted each pair has an adder, but for single bits, which take a few
+    gates. Elsewhere synthesis makes one tree of all adders between registers.
     """
     level, leaves, before = 0, [1] * len(nodes), nodes[0]
     while len(nodes) > 1:
@@ -81,7 +81,8 @@ def _tree(found: Counter[str], nodes: list[_Sum], signed: bool, every: int) -> _
         pairs = list(zip(nodes[::2], nodes[1::2], strict=False))
         sums = [left.plus(right, signed) for left, right in pairs]
         if signed:
-            found["full"] += sum(total.bits - 1 for total in sums)
+            wide = (total for total, (left, _) in zip(sums, pairs, strict=True) if left.bits > 1)
+            found["full"] += sum(total.bits - 1 for total in wide)
             found["turn"] += sum(right.bits for _, right in pairs)
         odd = len(nodes) % 2
         nodes = sums + nodes[len(nodes) - odd :]

@@ -59,10 +59,11 @@ def worked_case() -> list[Row]:
     source = "Stillmaker and Baas, corrigendum"
     target = polynomial((0.8367, -0.4341, 0.1701), 0.9)
     start = polynomial((3.755, -4.398, 1.975), 1.3)
+    rounded = float(f"{target:.4g}") / float(f"{start:.4g}")  # as it is done there
     return [
         Row("32 nm at 0.9 V", "1", source, 0.4571, Interval.of(target)),
         Row("65 nm at 1.3 V", "1", source, 2.604, Interval.of(start)),
-        Row("1 pJ of 65 nm at 32 nm", "pJ", source, 0.1755, Interval.of(target / start)),
+        Row("1 pJ of 65 nm at 32 nm", "pJ", source, 0.1755, Interval.of(rounded)),
     ]
 
 
@@ -83,7 +84,7 @@ def rows(
     asap7 = json.loads((records / "asap7.json").read_text())
     return [
         *worked_case(), *_logic(technologies["sky130"], asap7), *_luts(ecp5),
-        *_board(memories["ddr4-2400x64"]), *_gpus(gpus),
+        *_board(memories["ddr4-2400x64"]), *_cards(memories), *_gpus(gpus),
     ]  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def _logic(sky130: Prices, asap7: Mapping[str, Any]) -> list[Row]:
 
 
 def _luts(ecp5: Mapping[str, Any]) -> list[Row]:
-    found = []
+    found: list[Row] = []
     for lanes in (64, 256):
         ours = ecp5[f"popcount, {lanes} lanes"]["lut4"]
         found.append(Row(
@@ -131,6 +132,17 @@ def _board(memory: Prices) -> list[Row]:
     ]  # fmt: skip
 
 
+def _cards(memories: Mapping[str, Prices]) -> list[Row]:
+    """2.7 G ternary weights of five a byte from one stack's bandwidth, if nothing else limits."""
+    memory = memories["hbm2e-460"]
+    moved = 2.7e9 * 1.6 / 8
+    rate = memory["bandwidth"].value * memory["reached"].value
+    return [
+        Row("TerEffic 2.7B on a U280", "tokens/s", "arXiv 2502.16473, abstract", 727,
+            rate * (1 / moved), "bandwidth only"),
+    ]  # fmt: skip
+
+
 def _gpus(gpus: Mapping[str, Prices]) -> list[Row]:
     fp16, h100 = storage_of("fp16"), gpus["h100"]
     seven, eight = shape_of("LLaMA-2-7B"), shape_of("LLaMA-3-8B")
@@ -145,7 +157,7 @@ def _gpus(gpus: Mapping[str, Prices]) -> list[Row]:
     step = Interval(held / reached.high, held / reached.low)
     return [
         Row("LLaMA-2-7B BF16 on an H100, batch 1", "tokens/s", "NanoQuant", 145,
-            _rate(plain.seconds)),
+            _rate(plain.seconds), "the interval has it; its upper end is what memory allows"),
         Row("LLaMA-2-7B 1 bit on an H100, batch 1", "tokens/s", "NanoQuant", 320,
             _rate(one_bit.seconds), "not bound by memory any more: launches, attention, head"),
         Row("LLaMA-3.1-8B on an H100, batch 64", "J/token", "ML.ENERGY v3", 0.12, many.joules,

@@ -75,7 +75,7 @@ def text_of(characterized: Sequence[dict[str, Any]], fitted: Node, others: Seque
                     f'voltage = {volts}, source = "{source}"}}'
                 )
         leaks = [one["leakage_nW"] / one["area_um2"] for one in node.records.values()]
-        macs = [node.records[name]["fJ_per_mac"] for name in INT8]
+        macs, source = _macs(node, fitted)
         lines += [
             (
                 f'leakage = {{value = [{min(leaks):.3g}, {max(leaks):.3g}], unit = "nW", '
@@ -83,11 +83,21 @@ def text_of(characterized: Sequence[dict[str, Any]], fitted: Node, others: Seque
             ),
             (
                 f'int8_mac = {{value = [{min(macs):.4g}, {max(macs):.4g}], unit = "fJ", '
-                f'node = {node.nm}, voltage = {volts}, source = "baselines of {node.file}"}}'
+                f'node = {node.nm}, voltage = {volts}, source = "{source}"}}'
             ),
             COMMON.rstrip(),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _macs(node: Node, fitted: Node) -> tuple[list[float], str]:
+    """Return fJ of 8-bit products: of a library's baselines, or of the fitted one's by ratio."""
+    if all(name in node.records for name in INT8):
+        return [node.records[name]["fJ_per_mac"] for name in INT8], f"baselines of {node.file}"
+    found = ratios(node.records, fitted.records, "energy")
+    macs = [fitted.records[name]["fJ_per_mac"] for name in INT8]
+    source = f"baselines of {fitted.file}, times {min(found):.3g} to {max(found):.3g}"
+    return [min(macs) * min(found), max(macs) * max(found)], source
 
 
 @cache

@@ -16,9 +16,9 @@ SEQUENCES = 64
 def layer_work(layer: BitplaneLayer, x: Tensor, floats: Tensor, unit: Unit, words: int) -> Work:
     """Return the first words of rows from all over a layer, each with one of the tokens.
 
-    A unit of one weight a column takes the layer's first pass; a baseline takes the float matrix,
-    each row rounded to integers of its largest. Of activations that have more bits than the unit
-    the top ones are taken.
+    A unit of one weight a column takes the layer's first pass and view; a baseline takes the float
+    matrix, each row rounded to integers of its largest. Of activations that have more bits than
+    the unit the top ones are taken.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ def layer_work(layer: BitplaneLayer, x: Tensor, floats: Tensor, unit: Unit, word
         weights = np.rint(real * scale).astype(np.int8)
     columns = min(words, weights.shape[1] // lanes) * lanes
     require(columns > 0, "columns of the layer", f"fill {lanes} lanes", weights.shape[1])
-    codes = job.codes[np.arange(SEQUENCES) % len(job.codes), :columns].astype(np.int64)
+    view = job.codes.reshape(len(job.codes), -1, job.stage.columns)[:, 0]
+    codes = view[np.arange(SEQUENCES) % len(view), :columns].astype(np.int64)
     codes >>= max(0, int(np.abs(codes).max()).bit_length() + 1 - bits)
     source = f"{layer.name}, {SEQUENCES} rows, {len(job.codes)} tokens, {columns} columns"
     return Work(weights[:, None, :columns], codes, source)

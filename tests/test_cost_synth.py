@@ -239,7 +239,7 @@ def test_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "line"),
     [
-        (["none.lib"], "none.lib: No such file or directory"),
+        (["none.lib", "--k", "1"], "none.lib: No such file or directory"),
         (["{}", "--k", "2"], ("weights in a word must be 1 to measure an element: k 1, or 2 of "
                              "ternary ones, got 2")),
         (["{}", "--baseline", "8"], "baseline must be two numbers as 8x8, got 8"),

@@ -34,6 +34,7 @@ def run(arguments: Namespace) -> None:
     from cost.liberty import read
     from cost.published import rows, table
     from cost.technology import Node, gpus, memories, technologies, text_of
+    from cost.winner import contests
 
     path = arguments.records / "characterization.json"
     if arguments.liberty:
