@@ -13,6 +13,7 @@ from hwgen.array import PEArray
 from hwgen.buffer import ParameterBuffer
 from hwgen.config import HardwareConfig
 from hwgen.layouts import parameter_layout, weight_layout
+from hwgen.link import Link
 from hwgen.output import OutputBuffer
 from hwgen.pe import ProcessingElement
 from hwgen.requantize import Requantizer
@@ -25,7 +26,7 @@ from hwgen.top import Top
 def components(config: HardwareConfig) -> dict[str, wiring.Component]:
     """Return what each Verilog module is made from, by module name."""
     bundles = config.parameter_bundles
-    return {
+    parts: dict[str, wiring.Component] = {
         "pe": ProcessingElement(config),
         "pe_array": PEArray(config),
         "scaler": Scaler(config),
@@ -38,6 +39,7 @@ def components(config: HardwareConfig) -> dict[str, wiring.Component]:
         "output_buffer": OutputBuffer(config),
         "top": Top(config),
     }
+    return parts | ({"link": Link(config)} if config.link else {})
 
 
 def emit(config: HardwareConfig) -> dict[str, str]:

@@ -8,17 +8,20 @@ from sim.commands import (
     cost,
     demo,
     faults,
+    formats,
     generate,
     layer,
     soak,
     speed,
     synth,
     system,
+    utilization,
     verify,
 )
 
 COMMANDS = (
-    bench, layer, generate, verify, system, synth, characterize, cost, speed, faults, soak, demo,
+    bench, layer, generate, verify, system, utilization, synth, characterize, cost, speed, faults,
+    soak, formats, demo,
 )  # fmt: skip
 """In the order of the help text."""
 
