@@ -4,6 +4,8 @@ from models.cli import Commands, run
 from sim.commands import (
     PROGRAM,
     bench,
+    characterize,
+    cost,
     demo,
     faults,
     formats,
@@ -11,6 +13,7 @@ from sim.commands import (
     layer,
     soak,
     speed,
+    synth,
     system,
     uart,
     utilization,
@@ -18,7 +21,8 @@ from sim.commands import (
 )
 
 COMMANDS = (
-    bench, layer, generate, verify, system, utilization, speed, faults, soak, formats, uart, demo,
+    bench, layer, generate, verify, system, utilization, synth, characterize, cost, speed, faults,
+    soak, formats, uart, demo,
 )  # fmt: skip
 """In the order of the help text."""
 
