@@ -15,13 +15,14 @@ from sim.commands import (
     speed,
     synth,
     system,
+    uart,
     utilization,
     verify,
 )
 
 COMMANDS = (
     bench, layer, generate, verify, system, utilization, synth, characterize, cost, speed, faults,
-    soak, formats, demo,
+    soak, formats, uart, demo,
 )  # fmt: skip
 """In the order of the help text."""
 
