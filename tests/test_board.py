@@ -206,6 +206,7 @@ def test_a_host_that_is_killed(emitted: Emitted, port: str) -> None:
     time.sleep(0.5)
     victim.send_signal(signal.SIGKILL)
     victim.wait()
+    victim.stdout.close()
     line = SerialLine(port, 1_000_000)
     host = host_on(line)
     host.identify(emitted.design)
