@@ -34,6 +34,12 @@ def step_layout(config: HardwareConfig) -> data.StructLayout:
     })
 
 
+WAITS = data.StructLayout(
+    dict.fromkeys(("weights", "activations", "coefficients", "offsets", "scales", "results"), 1)
+)
+"""What a step that cannot be issued waits for: words of each stream, or room for results."""
+
+
 class Sequencer(wiring.Component):
     """Issue the steps of layer after layer, without a gap as long as everything is available.
 
@@ -48,6 +54,8 @@ class Sequencer(wiring.Component):
     valid : Out(1)
         There is a step in this cycle.
     step : Out(``step_layout(config)``)
+    waits : Out(``WAITS``)
+        What the step that is due still needs; ``valid`` is low as long as it needs anything.
     word_available : In(1), word_claim : Out(1)
         A weight word; it is claimed and read in the same cycle.
     address : Out, x_available : In(1), x_read : Out(1), x_done : Out(1)
@@ -59,6 +67,7 @@ class Sequencer(wiring.Component):
     i: stream.Interface
     valid: Signal
     step: data.View
+    waits: data.View
     word_available: Signal
     word_claim: Signal
     address: Signal
@@ -85,6 +94,7 @@ class Sequencer(wiring.Component):
             "i": In(stream.Signature(layer_layout(config))),
             "valid": Out(1),
             "step": Out(step_layout(config)),
+            "waits": Out(WAITS),
             "word_available": In(1),
             "word_claim": Out(1),
             "address": Out(width_of(config.buffer_words - 1)),
@@ -151,8 +161,9 @@ class Sequencer(wiring.Component):
             (ends_row & layer.requantize, self.scales_available, self.scales_claim),
             (ends_row, self.room_available, self.room_claim),
         ]
-        missing = [need & ~available for need, available, _ in needs]
-        m.d.comb += self.valid.eq(busy & ~Cat(missing).any())
+        missing = [busy & need & ~available for need, available, _ in needs]
+        m.d.comb += self.waits.as_value().eq(Cat(missing))
+        m.d.comb += self.valid.eq(busy & ~self.waits.as_value().any())
         m.d.comb += [claim.eq(self.valid & need) for need, _, claim in needs]
 
         m.d.comb += [
