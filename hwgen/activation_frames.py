@@ -1,10 +1,10 @@
 """Activation frames: the last word of each input vector is marked by counting them."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
-from hwgen.axi_stream import word_bits, word_layout
+from hwgen.axi_stream import word_bits, word_layout, word_layouts
 from hwgen.config import HardwareConfig
 from hwgen.layer_queue import VECTOR_BITS, shape_layout
 from hwgen.layouts import activation_layout, width_of
@@ -50,34 +50,47 @@ class ActivationFrames(wiring.Component):
         m = Module()
         words = width_of(self.config.buffer_words)
 
+        layout = word_layouts(self.config)["activations"]
+        word_in: data.View = Signal(layout)
         active = Signal()
         shape: data.View = Signal(shape_layout(self.config), reset_less=True)
+        view = Signal(self.config.view_bits)
         word = Signal(words)
         group = Signal(words)
         vector = Signal(VECTOR_BITS)
         last_group = Signal()
         last_word = Signal()
+        last_view = Signal()
         last_vector = Signal()
         passes = Signal()
+        ends = Signal()
 
         m.d.comb += [
             last_group.eq(group == shape.groups - 1),
             last_word.eq(word == Mux(last_group, shape.tail_words, shape.group_words) - 1),
+            last_view.eq(view == shape.views - 1 if self.config.views > 1 else 1),
             last_vector.eq(vector == shape.vectors - 1),
             self.i.ready.eq(active & self.o.ready),
             self.o.valid.eq(active & self.i.valid),
-            self.o.p["values"].eq(self.i.p["bits"]),
-            self.o.p["last"].eq(last_word & last_group),
+            ends.eq(last_view & last_word & last_group),
+            word_in.as_value().eq(self.i.p["bits"]),
+            *(self.o.p[name].eq(word_in[name]) for name, _ in layout),
+            self.o.p["last"].eq(ends),
             passes.eq(self.o.valid & self.o.ready),
-            self.misplaced.eq(passes & (self.i.p["last"] != self.o.p["last"])),
-            self.shapes.ready.eq(~active | (passes & last_word & last_group & last_vector)),
+            self.misplaced.eq(passes & (self.i.p["last"] != ends)),
+            self.shapes.ready.eq(~active | (passes & ends & last_vector)),
         ]
-        with m.If(passes):
-            m.d.sync += word.eq(Mux(last_word, 0, word + 1))
-            with m.If(last_word):
-                m.d.sync += group.eq(Mux(last_group, 0, group + 1))
-                with m.If(last_group):
-                    m.d.sync += vector.eq(Mux(last_vector, 0, vector + 1))
+        loops = [  # innermost first: the counter, and whether it is at its end
+            (view, last_view),
+            (word, last_word),
+            (group, last_group),
+            (vector, last_vector),
+        ]
+        turn: Value = passes
+        for counter, at_end in loops:
+            with m.If(turn):
+                m.d.sync += counter.eq(Mux(at_end, 0, counter + 1))
+            turn = turn & at_end
         with m.If(self.shapes.ready):
             m.d.sync += [active.eq(self.shapes.valid), shape.eq(self.shapes.payload)]
 

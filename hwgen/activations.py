@@ -17,6 +17,7 @@ def stored_layout(config: HardwareConfig) -> data.StructLayout:
     return data.StructLayout({
         "lower": data.ArrayLayout(lower, config.digits - 1),
         "top": data.ArrayLayout(top, config.lanes),
+        "exponent": config.exponents.bit_length(),
     })
 
 
@@ -40,6 +41,8 @@ class ActivationBuffer(wiring.Component):
     digits : Out(``digits`` times ``digit_layout(config)``)
         Digit ``n`` of each activation, ``n = 0`` the lowest. Where the activation has too few bits
         for its top digit, that is extended.
+    exponent : Out
+        With ``exponents``: that of the word; it comes and stays with the digits.
     """
 
     i: stream.Interface
@@ -48,6 +51,7 @@ class ActivationBuffer(wiring.Component):
     read: Signal
     done: Signal
     digits: data.View
+    exponent: Signal
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = config
@@ -56,14 +60,17 @@ class ActivationBuffer(wiring.Component):
     @staticmethod
     def ports(config: HardwareConfig) -> Signature:
         """Return the ports, from outside to inside."""
-        return Signature({
+        ports = {
             "i": In(stream.Signature(activation_layout(config))),
             "address": In(width_of(config.buffer_words - 1)),
             "available": Out(1),
             "read": In(1),
             "done": In(1),
             "digits": Out(data.ArrayLayout(digit_layout(config), config.digits)),
-        })
+        }
+        if config.exponents:
+            ports["exponent"] = Out(width_of(config.exponents))
+        return Signature(ports)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -95,6 +102,9 @@ class ActivationBuffer(wiring.Component):
                 m.d.comb += self.digits[number][lane].eq(stored["lower"][number][lane])
             m.d.comb += written["top"][lane].eq(values[lane][config.digit * (config.digits - 1) :])
             m.d.comb += self.digits[-1][lane].eq(stored["top"][lane])
+        if config.exponents:
+            m.d.comb += written["exponent"].eq(self.i.p["exponent"])
+            m.d.comb += self.exponent.eq(stored["exponent"])
         m.d.comb += [
             self.i.ready.eq(~Mux(write_bank, full[1], full[0]) & (write_count != depth)),
             take.eq(self.i.valid & self.i.ready),

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.choose import choose
 from hwgen.config import HardwareConfig
-from hwgen.layouts import digit_layout, operand_layout, weight_layout
+from hwgen.layouts import digit_layout, operand_layout, weight_layout, width_of
 from hwgen.pe import ProcessingElement
 from hwgen.placed import Placed
 from hwgen.sequencer import step_layout
@@ -28,6 +28,8 @@ class PEArray(wiring.Component):
     step : In(``step_layout(config)``)
     weights : In(``weight_layout(config)``)
     digits : In(``digits`` times ``digit_layout(config)``)
+    exponent : In
+        With ``exponents``: it comes with the digits, and goes with their step from there on.
     ends : Out(1)
         The sums of the step ``ended`` follow in the next cycle.
     ended : Out(``step_layout(config)``)
@@ -41,6 +43,7 @@ class PEArray(wiring.Component):
     step: data.View
     weights: data.View
     digits: data.View
+    exponent: Signal
     ends: Signal
     ended: data.View
     sums: data.View
@@ -53,7 +56,7 @@ class PEArray(wiring.Component):
     @staticmethod
     def ports(config: HardwareConfig) -> Signature:
         """Return the ports, from outside to inside."""
-        return Signature({
+        ports = {
             "valid": In(1),
             "step": In(step_layout(config)),
             "weights": In(weight_layout(config)),
@@ -62,7 +65,10 @@ class PEArray(wiring.Component):
             "ended": Out(step_layout(config)),
             "sums": Out(data.ArrayLayout(signed(config.dot_bits), config.pe)),
             "x_sum": Out(signed(config.dot_bits)),
-        })
+        }
+        if config.exponents:
+            ports["exponent"] = In(width_of(config.exponents))
+        return Signature(ports)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -93,6 +99,8 @@ class PEArray(wiring.Component):
             added_valid = Signal(name=f"{name}_valid")
             added = Signal(step_layout(config), name=name, reset_less=True)
             m.d.sync += [added_valid.eq(valid_before), added.eq(before)]
+            if config.exponents and before is fetched:
+                m.d.sync += added.exponent.eq(self.exponent)
         for element in (all_lanes, *rows):
             m.d.comb += [
                 element.mask.eq(fetched.mask),

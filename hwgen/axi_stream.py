@@ -3,8 +3,7 @@
 from math import ceil
 
 from amaranth import Cat, Module, Signal
-from amaranth.lib import stream, wiring
-from amaranth.lib.data import StructLayout
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.config import HardwareConfig
@@ -15,17 +14,23 @@ INPUTS = ("weights", "activations", "coefficients", "offsets", "scales")
 """Input streams with a port; layers come from the descriptors."""
 
 
-def word_bits(config: HardwareConfig) -> dict[str, int]:
-    """Bits of a word of each stream with a port; ``last`` does not count, it is TLAST."""
-    parameters = parameter_layout(config).size
+def word_layouts(config: HardwareConfig) -> dict[str, data.Layout]:
+    """Return the layout of a word of each stream with a port; ``last`` is TLAST instead."""
+    parameters = parameter_layout(config)
+    activations = {name: f.shape for name, f in activation_layout(config) if name != "last"}
     return {
-        "weights": weight_layout(config).size,
-        "activations": activation_layout(config).size - 1,
+        "weights": weight_layout(config),
+        "activations": data.StructLayout(activations),
         "coefficients": parameters,
         "offsets": parameters,
         "scales": parameters,
-        "results": output_layout(config).size - 1,
+        "results": data.StructLayout({"values": output_layout(config)["values"].shape}),
     }
+
+
+def word_bits(config: HardwareConfig) -> dict[str, int]:
+    """Bits of a word of each stream with a port."""
+    return {name: layout.size for name, layout in word_layouts(config).items()}
 
 
 def port_bits(bits: int, config: HardwareConfig) -> int:
@@ -38,9 +43,9 @@ def beats_of(bits: int, config: HardwareConfig) -> int:
     return ceil(bits / port_bits(bits, config))
 
 
-def word_layout(bits: int) -> StructLayout:
+def word_layout(bits: int) -> data.StructLayout:
     """Word with its mark: of the last one of a vector, or of the results of one."""
-    return StructLayout({"bits": bits, "last": 1})
+    return data.StructLayout({"bits": bits, "last": 1})
 
 
 class WordsFromBeats(wiring.Component):

@@ -45,6 +45,8 @@ class HardwareConfig:
     stage_every: int = parameter(0, "adder levels between registers; 0 is all of them")
     mapping: str = parameter("plain", "what adders are made of", MAPPINGS)
     terms: int = parameter(0, "most terms of a layer; 0 is as many as weights in a word")
+    views: int = parameter(1, "most views of a layer's activations")
+    exponents: int = parameter(0, "largest exponent of a group's activations; 0 for none")
     columns: int = parameter(2048, "most inputs of a layer")
     rows: int = parameter(1 << 18, "most outputs of a layer")
     coef_bits: int = parameter(16, "bits of a coefficient, an offset and a row scale")
@@ -64,6 +66,8 @@ class HardwareConfig:
         self._check("digit", 1, self.act_bits)
         most = (1 << self.k) - 1 if self.kind == "popcount" else self.weights
         self._check("terms", 0, min(64, most))
+        self._check("views", 1, 16)
+        self._check("exponents", 0, 15)
         self._check("columns", 1, 1 << 17)
         self._check("rows", 1, 1 << 24)
         self._check("coef_bits", 2, 16)
@@ -123,6 +127,11 @@ class HardwareConfig:
         return self.terms or self.weights
 
     @property
+    def view_bits(self) -> int:
+        """Bits of the number of a view."""
+        return (self.views - 1).bit_length()
+
+    @property
     def digits(self) -> int:
         """Digits of an activation: the cycles of a term."""
         return ceil(self.act_bits / self.digit)
@@ -139,7 +148,7 @@ class HardwareConfig:
 
     @property
     def buffer_words(self) -> int:
-        """Activation words of one input vector that fit the buffer."""
+        """Activation words of one input vector, all views together, that fit the buffer."""
         return ceil(self.columns / self.lanes)
 
     @property
@@ -232,4 +241,4 @@ class HardwareConfig:
     @property
     def latency(self) -> int:
         """Cycles of a layer beyond its steps: from the first input to the last output, both in."""
-        return 12 + self.depth + self.slots
+        return 12 + self.depth + self.slots + (self.exponents > 0)

@@ -7,35 +7,42 @@ from typing import Any
 from hwgen.config import HardwareConfig
 
 
-def add_config_flags(parser: ArgumentParser, skip: tuple[str, ...] = ()) -> None:
-    """Add a flag for each parameter, with its default and its help text."""
+def add_config_flags(
+    parser: ArgumentParser, skip: tuple[str, ...] = (), fitted: tuple[str, ...] = ()
+) -> None:
+    """Add a flag for each parameter, with its default and its help text.
+
+    Those that are ``fitted`` to layers have no default.
+    """
     group = parser.add_argument_group("circuit")
     for field in fields(HardwareConfig):
         if field.name in skip:
             continue
-        flag = f"--{field.name.replace('_', '-')}"
-        text = f"{field.metadata['help']} (default: {field.default})"
+        flag, free = f"--{field.name.replace('_', '-')}", field.name in fitted
+        default = None if free else field.default
+        shown = "what the layers need" if free else field.default
+        text = f"{field.metadata['help']} (default: {shown})"
         if isinstance(field.default, bool):
-            group.add_argument(flag, action=BooleanOptionalAction, default=field.default, help=text)
+            group.add_argument(flag, action=BooleanOptionalAction, default=default, help=text)
         elif isinstance(field.default, str):
             choices = field.metadata["choices"]
-            group.add_argument(flag, choices=choices, default=field.default, help=text)
+            group.add_argument(flag, choices=choices, default=default, help=text)
         else:
-            group.add_argument(flag, type=int, default=field.default, metavar="N", help=text)
+            group.add_argument(flag, type=int, default=default, metavar="N", help=text)
 
 
-def config_from(arguments: Namespace, k: int | None = None) -> HardwareConfig:
-    """Return the configuration that the flags describe; ``k`` counts where it has no flag.
+def settings_from(arguments: Namespace) -> dict[str, Any]:
+    """Return the parameters that the flags give."""
+    given = {field.name: getattr(arguments, field.name, None) for field in fields(HardwareConfig)}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def config_from(arguments: Namespace) -> HardwareConfig:
+    """Return the configuration that the flags describe.
 
     Raises
     ------
     ValueError
         A value is out of range.
     """
-    names = [field.name for field in fields(HardwareConfig)]
-    given: dict[str, Any] = {
-        name: getattr(arguments, name) for name in names if hasattr(arguments, name)
-    }
-    if k is not None:
-        given["k"] = k
-    return HardwareConfig(**given)
+    return HardwareConfig(**settings_from(arguments))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.config import HardwareConfig
+from hwgen.folded import folded, folded_codes
 from hwgen.layouts import layer_layout
 from hwgen.tiling import Tiling
 from hwgen.weights import encode, pass_weights, passes
@@ -38,13 +39,15 @@ class Image:
 def image(stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> Image:
     """Lay out a stage for a circuit; see :meth:`Tiling.of` for the errors."""
     tiling = Tiling.of(stage, config, chain_bits)
+    stage = folded(stage, config.coef_bits)
     pluses = [one.plus for one in passes(stage, config)]
+    coefficients = stage.spread_coefficients()[..., pluses].transpose(1, 2, 0, 3)
     return Image(
         tiling,
         _layer_words(stage, tiling, config),
         _weight_words(stage, tiling, config),
-        _parameter_words(stage.spread_coefficients()[0][..., pluses], config),
-        _parameter_words(stage.spread_offset()[0][..., np.newaxis], config)[
+        _parameter_words(coefficients.reshape(stage.out, stage.groups, -1), config),
+        _parameter_words(stage.spread_offset().transpose(1, 2, 0), config)[
             : None if stage.has_offset else 0
         ],
         _scale_words(stage, config),
@@ -53,6 +56,7 @@ def image(stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> Image:
 
 def row_tiles(whole: Image, stage: Stage, config: HardwareConfig) -> list[Image]:
     """Cut the image of a stage into those of its row tiles, each a layer of its own."""
+    stage = folded(stage, config.coef_bits)
     count = whole.tiling.row_tiles
     tiling = replace(whole.tiling, row_tiles=1)
     layers = _layer_words(stage, tiling, config)
@@ -61,39 +65,62 @@ def row_tiles(whole: Image, stage: Stage, config: HardwareConfig) -> list[Image]
     return [Image(tiling, layers, *words) for words in cut]
 
 
-def activation_words(codes: NDArray[np.integer], stage: Stage, config: HardwareConfig) -> Words:
+def activation_words(
+    codes: NDArray[np.integer],
+    stage: Stage,
+    config: HardwareConfig,
+    exponents: NDArray[np.integer] | None = None,
+) -> Words:
     """Lay out input vectors.
 
     Parameters
     ----------
-    codes : integers, (tokens, columns)
+    codes : integers, (tokens, columns) or (tokens, views, columns)
+    exponents : integers, (tokens, groups), or None
+        Of each group; 0 where not given.
 
     Returns
     -------
     Words of ``activation_layout(config)``
-        All words of the first token, then of the second, ...
+        All words of the first token, then of the second, ...; of each word all views.
     """
-    by_word = _by_word(codes, stage, config.lanes)  # (tokens, words, lanes)
-    tokens, words, _ = by_word.shape
-    bits = _bits(by_word, config.act_bits).reshape(tokens, words, -1)
-    last = np.zeros((tokens, words, 1), np.uint8)
+    codes = folded_codes(codes, stage, config.coef_bits).reshape(len(codes), stage.views, -1)
+    plain = folded(stage, config.coef_bits)
+    by_word = _by_word(codes, plain, config.lanes).transpose(0, 2, 1, 3)
+    tokens, words, views, _ = by_word.shape
+    bits = _bits(by_word, config.act_bits).reshape(tokens, words * views, -1)
+    last = np.zeros((tokens, words * views, 1), np.uint8)
     last[:, -1] = 1
-    return _pack(np.concatenate([bits, last], axis=-1).reshape(tokens * words, -1))
+    fields = [bits, last]
+    if config.exponents:
+        width = config.exponents.bit_length()
+        grown = np.zeros((tokens, plain.groups), np.int64)
+        if exponents is not None:
+            grown[:, : stage.groups] = exponents
+        each = np.arange(words) // -(-plain.group // config.lanes)
+        fields.append(_bits(np.repeat(grown[:, each], views, axis=1), width))
+    return _pack(np.concatenate(fields, axis=-1).reshape(tokens * words * views, -1))
 
 
-def results(words: Words, out: int, config: HardwareConfig) -> NDArray[np.int64]:
+def results(words: Words, out: int, config: HardwareConfig, views: int = 1) -> NDArray[np.int64]:
     """Read output words back.
+
+    Parameters
+    ----------
+    views : int
+        Of the results: those of a requantized layer.
 
     Returns
     -------
-    int64, (tokens, out)
+    int64, (tokens, out), or (tokens, views, out) of several views
     """
     values = config.scalers * config.acc_bits
     bits = np.unpackbits(words, axis=-1, count=values, bitorder="little")
     numbers = _signed(bits.reshape(-1, config.scalers, config.acc_bits))
     row_tiles = -(-out // config.pe)
-    tiles = numbers.reshape(-1, row_tiles, config.slots * config.scalers)[..., : config.pe]
-    return tiles.reshape(len(tiles), -1)[:, :out]
+    tiles = numbers.reshape(-1, row_tiles, views, config.slots * config.scalers)
+    rows = tiles[..., : config.pe].transpose(0, 2, 1, 3).reshape(len(tiles), views, -1)[..., :out]
+    return rows if views > 1 else rows[:, 0]
 
 
 def _by_word(columns: NDArray, stage: Stage, lanes: int) -> NDArray:
@@ -135,25 +162,27 @@ def _layer_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
         "requantize": int(stage.requantize is not None),
         "shift": stage.requantize.shift if stage.requantize is not None else 0,
     }
+    if config.views > 1:
+        fields["views"] = tiling.views
     layout = layer_layout(config)
     number = layout.const(fields).as_value().value
     return np.frombuffer(number.to_bytes(-(-layout.size // 8), "little"), np.uint8)[np.newaxis]
 
 
 def _weight_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
-    if config.kind == "popcount":
-        weights = unpack(stage.planes, stage.columns)
-    else:
-        weights = pass_weights(stage, config)
-        missing = config.weights - len(weights)
-        weights = np.pad(weights, [(0, missing), (0, 0), (0, 0)])
+    planes = config.kind == "popcount"
+    weights = unpack(stage.planes, stage.columns) if planes else pass_weights(stage, config)
+    weights = np.pad(weights, [(0, config.weights - len(weights)), (0, 0), (0, 0)])
     bits = encode(_by_word(weights, stage, config.lanes), config)
     tiles = _by_tile(bits.transpose(1, 0, 2, 3), config.pe)  # (tiles, pe, weights, words, bits)
     return _pack(tiles.transpose(0, 3, 1, 2, 4).reshape(tiling.words, -1))
 
 
 def _parameter_words(values: NDArray[np.integer], config: HardwareConfig) -> Words:
-    """Order parameters by row tile, group, term, slot: (out, groups, terms) to words."""
+    """Order parameters by row tile, group, view, term, slot: (out, groups, terms) to words.
+
+    ``terms`` are those of all views.
+    """
     tiles = _by_tile(values, config.pe)  # (tiles, pe, groups, terms)
     slots = config.slots * config.scalers
     tiles = np.pad(tiles, [(0, 0), (0, slots - config.pe), (0, 0), (0, 0)])
@@ -164,7 +193,7 @@ def _parameter_words(values: NDArray[np.integer], config: HardwareConfig) -> Wor
 def _scale_words(stage: Stage, config: HardwareConfig) -> Words:
     if stage.requantize is None:
         return np.zeros((0, 1), np.uint8)
-    return _parameter_words(stage.requantize.row_scale[0][:, np.newaxis, np.newaxis], config)
+    return _parameter_words(stage.requantize.row_scale.T[:, np.newaxis], config)
 
 
 def _bits(values: NDArray[np.integer], width: int) -> NDArray[np.uint8]:

@@ -20,8 +20,10 @@ def descriptor_layout(config: HardwareConfig) -> data.StructLayout:
 def shape_layout(config: HardwareConfig) -> data.StructLayout:
     """Describe how many words the input vectors of a layer have, and how many vectors come."""
     words = width_of(config.buffer_words)
-    fields = ("groups", "group_words", "tail_words")
-    return data.StructLayout({**dict.fromkeys(fields, words), "vectors": VECTOR_BITS})
+    fields = dict.fromkeys(("groups", "group_words", "tail_words"), words)
+    if config.views > 1:
+        fields["views"] = width_of(config.views)
+    return data.StructLayout({**fields, "vectors": VECTOR_BITS})
 
 
 def layer_limits(config: HardwareConfig) -> dict[str, tuple[int, int]]:
@@ -37,6 +39,7 @@ def layer_limits(config: HardwareConfig) -> dict[str, tuple[int, int]]:
         "group_words": (1, words),
         "tail_words": (1, words),
         "terms": (1, config.most_terms),
+        **({"views": (1, config.views)} if config.views > 1 else {}),
         "requantize": (0, min(1, config.requantize_bits)),
     }
 
@@ -117,8 +120,9 @@ class LayerQueue(wiring.Component):
             waiting.r_en.eq((issued | issue) & (shaped | shape)),
             self.shapes.p.vectors.eq(first.vectors),
         ]
-        for name in ("groups", "group_words", "tail_words"):
-            m.d.comb += self.shapes.p[name].eq(first.layer[name])
+        for name, _ in self.shapes.p.shape():
+            if name != "vectors":
+                m.d.comb += self.shapes.p[name].eq(first.layer[name])
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += vector.eq(vector + 1)
         m.d.sync += [issued.eq(issued | issue), shaped.eq(shaped | shape)]
@@ -132,6 +136,7 @@ class LayerQueue(wiring.Component):
         """Return what must be 1 for the descriptor to be one that the circuit can run."""
         layer = self.descriptor.layer
         words = (layer.groups - 1) * layer.group_words + layer.tail_words
+        words *= layer.views if self.config.views > 1 else 1
         holds: list[Value] = [words <= self.config.buffer_words]
         for name, (low, high) in layer_limits(self.config).items():
             value = self.descriptor.vectors if name == "vectors" else layer[name]

@@ -19,9 +19,15 @@ def weight_layout(config: HardwareConfig) -> data.ArrayLayout:
 
 
 def activation_layout(config: HardwareConfig) -> data.StructLayout:
-    """Activation word: one integer a lane; ``last`` ends the vector."""
+    """Activation word: one integer a lane; ``last`` ends the vector.
+
+    With ``exponents``, that of the word's group.
+    """
     shape = signed(config.act_bits) if config.act_signed else unsigned(config.act_bits)
-    return data.StructLayout({"values": data.ArrayLayout(shape, config.lanes), "last": 1})
+    fields: dict[str, object] = {"values": data.ArrayLayout(shape, config.lanes), "last": 1}
+    if config.exponents:
+        fields["exponent"] = width_of(config.exponents)
+    return data.StructLayout(fields)
 
 
 def digit_layout(config: HardwareConfig) -> data.ArrayLayout:
@@ -59,7 +65,7 @@ def layer_layout(config: HardwareConfig) -> data.StructLayout:
     A monomial has the planes of a term; but for popcount, a single one: which weight of the word.
     """
     words = width_of(config.buffer_words)
-    return data.StructLayout({
+    fields = {
         "row_tiles": width_of(config.most_row_tiles),
         "groups": words,
         "group_words": words,
@@ -69,4 +75,7 @@ def layer_layout(config: HardwareConfig) -> data.StructLayout:
         "offset": 1,
         "requantize": 1,
         "shift": 6,
-    })
+    }
+    if config.views > 1:
+        fields["views"] = width_of(config.views)
+    return data.StructLayout(fields)

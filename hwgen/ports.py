@@ -3,8 +3,8 @@
 from amaranth.lib import data
 from amaranth.lib.wiring import Out
 
+from hwgen.axi_stream import word_layouts
 from hwgen.config import HardwareConfig
-from hwgen.layouts import activation_layout, output_layout, parameter_layout, weight_layout
 from hwgen.top import Top
 from hwgen.top_axi import TopAxi
 
@@ -14,7 +14,8 @@ def port_table(config: HardwareConfig) -> str:
     lines = [f"# Ports of `{config.top}`", "", "| port | direction | bits |", "|---|---|---|"]
     layouts: dict[str, data.Layout] = {}
     if config.bus == "axi":
-        ports, layouts = TopAxi.ports(config), word_layouts(config)
+        ports = TopAxi.ports(config)
+        layouts = {f"TDATA of {name}": layout for name, layout in word_layouts(config).items()}
     else:
         ports = Top.ports(config)
         lines += ["| `clk` | input | 1 |", "| `rst` (synchronous) | input | 1 |"]
@@ -29,17 +30,6 @@ def port_table(config: HardwareConfig) -> str:
         lines += ["", f"## `{name}`", "", "| bits | field |", "|---|---|"]
         lines += [f"| {low + width - 1}:{low} | {field} |" for field, low, width in _fields(layout)]
     return "\n".join(lines) + "\n"
-
-
-def word_layouts(config: HardwareConfig) -> dict[str, data.Layout]:
-    """Return the layouts of the words that TDATA carries, by port; beats have them in order."""
-    parameters = parameter_layout(config)
-    return {
-        "s_axis_weights_tdata": weight_layout(config),
-        "s_axis_activations_tdata": activation_layout(config)["values"].shape,
-        **{f"s_axis_{name}_tdata": parameters for name in ("coefficients", "offsets", "scales")},
-        "m_axis_results_tdata": output_layout(config)["values"].shape,
-    }
 
 
 def _fields(layout: data.Layout, prefix: str = "", base: int = 0) -> list[tuple[str, int, int]]:

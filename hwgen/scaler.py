@@ -1,6 +1,6 @@
 """Scaler: turns the sums of words into the accumulators of rows."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
@@ -14,14 +14,18 @@ class Scaler(wiring.Component):
 
     Four stages, a row a cycle: ``value`` joins the group sum; one cycle later the group sum meets
     ``coefficient``, and ``x_sum`` meets ``offset``; one later the products join the row's total;
-    one later ``total`` is that total. Each stage's controls come with it.
+    one later ``total`` is that total. With ``exponents`` there is one more stage before the
+    total, in which the products' sum is shifted. Each stage's controls come with it.
 
     Members
     -------
     value : In(signed ``dot_bits``), sum_slot, sum_term, sum_first, sum_valid : In
-        A word's sum; where it belongs; it begins the group; there is one.
+        A word's sum; where it belongs (``sum_term``: term and view); it begins the group; there is
+        one.
     coefficient, offset : In(signed ``coef_bits``), x_sum : In(signed ``sum_bits``), use_offset
         Factors of the group sum and of the group's sum of activations.
+    exponent : In
+        With ``exponents``: the products count ``2**exponent`` times; a cycle after their factors.
     total_slot, total_first, total_valid : In
         Where the products belong; they begin the row; there are any.
     total : Out(signed ``acc_bits``)
@@ -36,6 +40,7 @@ class Scaler(wiring.Component):
     offset: Signal
     use_offset: Signal
     x_sum: Signal
+    exponent: Signal
     total_slot: Signal
     total_first: Signal
     total_valid: Signal
@@ -49,10 +54,10 @@ class Scaler(wiring.Component):
     def ports(config: HardwareConfig) -> Signature:
         """Return the ports, from outside to inside."""
         slot_bits = width_of(config.slots - 1)
-        return Signature({
+        ports = {
             "value": In(signed(config.dot_bits)),
             "sum_slot": In(slot_bits),
-            "sum_term": In(width_of(config.most_terms - 1)),
+            "sum_term": In(width_of(config.most_terms - 1) + config.view_bits),
             "sum_first": In(1),
             "sum_valid": In(1),
             "coefficient": In(signed(config.coef_bits)),
@@ -63,7 +68,10 @@ class Scaler(wiring.Component):
             "total_first": In(1),
             "total_valid": In(1),
             "total": Out(signed(config.acc_bits)),
-        })
+        }
+        if config.exponents:
+            ports["exponent"] = In(width_of(config.exponents))
+        return Signature(ports)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -75,6 +83,12 @@ class Scaler(wiring.Component):
         x_product = Signal(signed(config.sum_bits + config.coef_bits), reset_less=True)
         row_total = Signal(signed(config.acc_bits))
         row_total_held = Signal(signed(config.acc_bits), reset_less=True)
+
+        products: Value = product + x_product
+        if config.exponents:
+            shifted = Signal(signed(config.acc_bits), reset_less=True)
+            m.d.sync += shifted.eq(products << self.exponent)
+            products = shifted
 
         depth = 1 << (len(self.sum_slot) + len(self.sum_term))
         m.submodules.group_sums = group_sums = Memory(
@@ -98,7 +112,7 @@ class Scaler(wiring.Component):
             new_total.addr.eq(self.total_slot),
             new_total.data.eq(row_total),
             new_total.en.eq(self.total_valid),
-            row_total.eq(Mux(self.total_first, 0, old_total.data) + product + x_product),
+            row_total.eq(Mux(self.total_first, 0, old_total.data) + products),
             self.total.eq(row_total_held),
         ]
 

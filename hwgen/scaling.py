@@ -1,16 +1,18 @@
 """Scaling: brings every sum of the array to a scaler, with its coefficient, in as many slots."""
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.choose import choose
 from hwgen.config import HardwareConfig
 from hwgen.layouts import output_layout, parameter_layout, width_of
 from hwgen.placed import Placed
+from hwgen.replay import Replay, result_layout
 from hwgen.requantize import Requantizer
 from hwgen.scaler import Scaler
-from hwgen.sequencer import step_layout
+from hwgen.sequencer import step_layout, view_of
 
 
 def slot_layout(config: HardwareConfig) -> data.StructLayout:
@@ -25,7 +27,7 @@ class Scaling(wiring.Component):
     ``scalers`` rows are scaled in each of ``slots`` cycles: slot ``s`` of scaler ``m`` is row
     ``s * scalers + m`` of the tile. There are never more slots than digits, so this
     keeps up with the array whatever the group. The results of slot ``s`` leave ``7 + s`` cycles
-    after ``ends``.
+    after ``ends``, ``8 + s`` with ``exponents``; those of further views follow, view by view.
 
     Members
     -------
@@ -87,11 +89,10 @@ class Scaling(wiring.Component):
         value_valid, value = stage("value")
         factor_valid, factor = stage("factor")
         total_valid, total = stage("total")
-        done_valid, done = stage("done")
-        round_valid, rounding = stage("rounding")
+        grown_valid, grown = stage("grown") if config.exponents else (factor_valid, factor)
         last_slot = Signal()
+        ends_row = Signal()
         x_value = Signal(signed(config.dot_bits), reset_less=True)
-        x_group_sum = Signal(signed(config.sum_bits), reset_less=True)
 
         # A step that ends is drained slot by slot, beginning in the next cycle.
         m.d.comb += last_slot.eq(drain.slot == config.slots - 1)
@@ -103,25 +104,42 @@ class Scaling(wiring.Component):
         m.d.sync += [
             value_valid.eq(drain_valid), value.eq(drain),
             factor_valid.eq(value_valid & value.step.last_word), factor.eq(value),
-            total_valid.eq(factor_valid), total.eq(factor),
-            done_valid.eq(total_valid & total.step.last_group & total.step.last_term),
-            done.eq(total),
-            round_valid.eq(done_valid), rounding.eq(done),
-            self.valid.eq(round_valid),
+            total_valid.eq(grown_valid), total.eq(grown),
         ]  # fmt: skip
+        if config.exponents:
+            m.d.sync += [grown_valid.eq(factor_valid), grown.eq(factor)]
 
-        # The group's sum of activations is the same for all rows: one adder serves them.
+        # The group's sum of activations is the same for all rows: an adder a view serves them.
         m.d.sync += x_value.eq(self.x_sum)
-        with m.If(value_valid & (value.slot == 0) & value.step.last_term):
-            m.d.sync += x_group_sum.eq(Mux(value.step.first_word, 0, x_group_sum) + x_value)
+        value_view, _ = view_of(value.step, config)
+        x_group_sums = []
+        for number in range(config.views):
+            x_group_sum = Signal(
+                signed(config.sum_bits), name=f"x_group_sum_{number}", reset_less=True
+            )
+            ends_view = (
+                value_valid & (value.slot == 0) & value.step.last_term & (value_view == number)
+            )
+            with m.If(ends_view):
+                m.d.sync += x_group_sum.eq(Mux(value.step.first_word, 0, x_group_sum) + x_value)
+            x_group_sums.append(x_group_sum)
+        factor_view, _ = view_of(factor.step, config)
 
+        total_view, last_view = view_of(total.step, config)
         m.d.comb += [
+            ends_row.eq(total_valid & total.step.last_group & total.step.last_term & last_view),
             self.coefficients_read.eq(value_valid & value.step.last_word),
             self.offsets_read.eq(self.coefficients_read & value.step.last_term & value.step.offset),
-            self.scales_read.eq(
-                total_valid & total.step.last_group & total.step.last_term & total.step.requantize
-            ),
         ]
+        done_valid, done = self._results(m, ends_row, total, total_view)
+        round_valid, rounding = (
+            Signal(name="round_valid"),
+            Signal(result_layout(config), name="rounding", reset_less=True),
+        )
+        m.d.sync += [
+            round_valid.eq(done_valid), rounding.eq(done), self.valid.eq(round_valid),
+            self.results["last"].eq(rounding.last),
+        ]  # fmt: skip
 
         for number in range(config.scalers):
             row_value = Signal(signed(config.dot_bits), name=f"value_{number}", reset_less=True)
@@ -135,23 +153,71 @@ class Scaling(wiring.Component):
             m.d.comb += [
                 scaler.value.eq(row_value),
                 scaler.sum_slot.eq(value.slot),
-                scaler.sum_term.eq(value.step.term),
+                scaler.sum_term.eq(Cat(value.step.term, value_view)),
                 scaler.sum_first.eq(value.step.first_word),
                 scaler.sum_valid.eq(value_valid),
                 scaler.coefficient.eq(self.coefficients[number]),
                 scaler.offset.eq(self.offsets[number]),
                 scaler.use_offset.eq(factor.step.last_term & factor.step.offset),
-                scaler.x_sum.eq(x_group_sum),
+                scaler.x_sum.eq(choose(factor_view, x_group_sums)),
                 scaler.total_slot.eq(total.slot),
-                scaler.total_first.eq(total.step.first_group & (total.step.term == 0)),
+                scaler.total_first.eq(
+                    total.step.first_group & (total.step.term == 0) & (total_view == 0)
+                ),
                 scaler.total_valid.eq(total_valid),
-                requantizer.total.eq(scaler.total),
+                requantizer.total.eq(self._kept(m, number, scaler.total, done_valid, done)),
                 requantizer.scale.eq(self.scales[number]),
-                requantizer.shift.eq(rounding.step.shift),
-                requantizer.enable.eq(rounding.step.requantize),
+                requantizer.shift.eq(rounding.shift),
+                requantizer.enable.eq(rounding.requantize),
                 self.results["values"][number].eq(requantizer.result),
             ]
-        last = rounding.step.last_tile & (rounding.slot == config.slots - 1)
-        m.d.sync += self.results["last"].eq(last)
+            if config.exponents:
+                m.d.comb += scaler.exponent.eq(grown.step.exponent)
 
         return m
+
+    def _results(
+        self, m: Module, ends_row: Signal, total: data.View, view: Value
+    ) -> tuple[Signal, data.View]:
+        """Return which totals are there to become results; read the scales that they meet."""
+        config = self.config
+        ended = Signal(result_layout(config))
+        done_valid = Signal()
+        done = Signal(result_layout(config), reset_less=True)
+        m.d.comb += [
+            ended.slot.eq(total.slot),
+            ended.last.eq(total.step.last_tile & (total.slot == config.slots - 1)),
+            ended.requantize.eq(total.step.requantize),
+            ended.shift.eq(total.step.shift),
+        ]
+        valid: Value = ends_row
+        which = ended
+        if config.views > 1:
+            m.submodules.replay = replay = Replay(config)
+            m.d.comb += [
+                replay.i_valid.eq(ends_row),
+                replay.i.eq(ended),
+                replay.views.eq(Mux(total.step.requantize, view, 0)),
+            ]
+            valid, which = replay.o_valid, replay.o
+        m.d.comb += self.scales_read.eq(valid & which.requantize)
+        m.d.sync += [done_valid.eq(valid), done.eq(which)]
+        return done_valid, done
+
+    def _kept(
+        self, m: Module, number: int, total: Value, done_valid: Signal, done: data.View
+    ) -> Value:
+        """Return the total of a slot, from where it is kept if it is needed again."""
+        config = self.config
+        if config.views == 1:
+            return total
+        kept = Memory(shape=signed(config.acc_bits), depth=1 << len(done.slot), init=[])
+        m.submodules[f"kept_{number}"] = kept
+        read, write = kept.read_port(domain="comb"), kept.write_port()
+        m.d.comb += [
+            read.addr.eq(done.slot),
+            write.addr.eq(done.slot),
+            write.data.eq(total),
+            write.en.eq(done_valid & ~done.again),
+        ]
+        return Mux(done.again, read.data, total)

@@ -1,6 +1,6 @@
 """Sequencer: walks the loops of a layer's tiling, one step a cycle, and says what each step is."""
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
@@ -12,11 +12,13 @@ def step_layout(config: HardwareConfig) -> data.StructLayout:
     """Describe a step: one activation digit of one term of one weight word.
 
     ``first`` and ``last`` are about the digits of a term, the top one first; ``last_term`` about
-    the terms of a word; ``first_word`` and ``last_word`` about the words of a group;
-    ``first_group`` and ``last_group`` about the groups of a row tile; ``last_tile`` about the row
-    tiles of the layer. ``mask`` has the planes of the term. The rest comes from the layer.
+    the terms of a view, ``last_view`` about the views of a word; ``first_word`` and ``last_word``
+    about the words of a group; ``first_group`` and ``last_group`` about the groups of a row tile;
+    ``last_tile`` about the row tiles of the layer. ``mask`` has the planes of the term.
+    ``exponent`` is that of the group's activations; it is there once these have been fetched. The
+    rest comes from the layer.
     """
-    return data.StructLayout({
+    fields = {
         "digit": width_of(config.digits - 1),
         "first": 1,
         "last": 1,
@@ -31,7 +33,19 @@ def step_layout(config: HardwareConfig) -> data.StructLayout:
         "offset": 1,
         "requantize": 1,
         "shift": 6,
-    })
+    }
+    if config.views > 1:
+        fields |= {"view": config.view_bits, "last_view": 1}
+    if config.exponents:
+        fields["exponent"] = width_of(config.exponents)
+    return data.StructLayout(fields)
+
+
+def view_of(step: data.View, config: HardwareConfig) -> tuple[Value, Value]:
+    """Return the number of a step's view, and whether it is the last."""
+    if config.views == 1:
+        return Const(0, 0), Const(1, 1)
+    return step["view"], step["last_view"]
 
 
 WAITS = data.StructLayout(
@@ -45,7 +59,10 @@ class Sequencer(wiring.Component):
 
     A step waits for what it needs: its weight and activation word; and, where it ends the sums of
     a term of a group, the coefficients and offsets, and where it ends those of a row tile, the
-    row scales and room for the results, which it claims.
+    row scales and room for the results, which it claims. A weight word serves all views; each has
+    an activation word of its own. A requantized layer has as many views of its results: each of
+    its views' last steps claims scales and room for one, and the next row tile does not end before
+    all have left the scalers, ``slots`` cycles for each.
 
     Members
     -------
@@ -119,6 +136,7 @@ class Sequencer(wiring.Component):
         layer = Signal(layer_layout(config), reset_less=True)
         digit = Signal(width_of(config.digits - 1))
         term = Signal(width_of(config.most_terms - 1))
+        view = Signal(config.view_bits)
         word = Signal(width_of(config.buffer_words))
         group = Signal(width_of(config.buffer_words))
         row_tile = Signal(width_of(config.most_row_tiles))
@@ -141,13 +159,18 @@ class Sequencer(wiring.Component):
             step.requantize.eq(layer.requantize),
             step.shift.eq(layer.shift),
         ]
+        if config.views > 1:
+            m.d.comb += [step.view.eq(view), step.last_view.eq(view == layer.views - 1)]
+        _, last_view = view_of(step, config)
 
+        needs_x = Signal()
         needs_word = Signal()
         ends_sums = Signal()
         ends_group = Signal()
         ends_row = Signal()
         m.d.comb += [
-            needs_word.eq(step.first & (term == 0)),
+            needs_x.eq(step.first & (term == 0)),
+            needs_word.eq(needs_x & (view == 0)),
             ends_sums.eq(step.last & step.last_word),
             ends_group.eq(ends_sums & step.last_term),
             ends_row.eq(ends_group & step.last_group),
@@ -155,19 +178,26 @@ class Sequencer(wiring.Component):
 
         needs: list[tuple[Value, Signal, Signal]] = [
             (needs_word, self.word_available, self.word_claim),
-            (needs_word, self.x_available, self.x_read),
+            (needs_x, self.x_available, self.x_read),
             (ends_sums, self.coefficients_available, self.coefficients_claim),
             (ends_group & layer.offset, self.offsets_available, self.offsets_claim),
             (ends_row & layer.requantize, self.scales_available, self.scales_claim),
-            (ends_row, self.room_available, self.room_claim),
+            (ends_row & (last_view | layer.requantize), self.room_available, self.room_claim),
         ]
-        missing = [busy & need & ~available for need, available, _ in needs]
-        m.d.comb += self.waits.as_value().eq(Cat(missing))
+        missing = [need & ~available for need, available, _ in needs]
+        if config.views > 1:
+            leaving = Signal(range(config.views * config.slots))
+            with m.If(leaving != 0):
+                m.d.sync += leaving.eq(leaving - 1)
+            with m.If(self.valid & ends_row & last_view & layer.requantize):
+                m.d.sync += leaving.eq((view + 1) * config.slots - 1)
+            missing[-1] = missing[-1] | (ends_row & last_view & (leaving != 0))
+        m.d.comb += self.waits.as_value().eq(Cat(busy & lacks for lacks in missing))
         m.d.comb += self.valid.eq(busy & ~self.waits.as_value().any())
         m.d.comb += [claim.eq(self.valid & need) for need, _, claim in needs]
 
         m.d.comb += [
-            self.x_done.eq(self.room_claim & step.last_tile),
+            self.x_done.eq(self.valid & ends_row & last_view & step.last_tile),
             self.i.ready.eq(~busy | self.x_done),
         ]
         with m.If(self.i.ready):
@@ -177,6 +207,7 @@ class Sequencer(wiring.Component):
         loops = [  # innermost first: the counter, and whether it is at its end
             (digit, step.last),
             (term, step.last_term),
+            (view, last_view),
             (word, step.last_word),
             (group, step.last_group),
             (row_tile, step.last_tile),
@@ -188,6 +219,6 @@ class Sequencer(wiring.Component):
             turn = turn & at_end
 
         with m.If(self.valid & step.last & step.last_term):
-            m.d.sync += self.address.eq(Mux(ends_row, 0, self.address + 1))
+            m.d.sync += self.address.eq(Mux(ends_row & last_view, 0, self.address + 1))
 
         return m

@@ -1,4 +1,4 @@
-"""The loop nest that runs a layer: row tiles, groups, words, terms, activation digits.
+"""The loop nest that runs a layer: row tiles, groups, words, views, terms, activation digits.
 
 The sequencer counts with it, the memory image is ordered by it, and the cycle count is its
 product; the order of the loops is written nowhere else.
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.config import HardwareConfig, signed_width
+from hwgen.folded import folded
 from hwgen.weights import passes
 from models.codes import Activation
 from models.integers import code_magnitude
@@ -27,8 +28,8 @@ class Tiling:
     """How often each loop runs, outermost first.
 
     One innermost step is one cycle in which every processing element works. A weight word (``k``
-    planes of ``pe`` rows and ``lanes`` columns) is fetched once and serves ``terms * digits``
-    steps. A group takes whole words; the last group of a row may take fewer.
+    planes of ``pe`` rows and ``lanes`` columns) is fetched once and serves ``views * terms *
+    digits`` steps. A group takes whole words; the last group of a row may take fewer.
     """
 
     row_tiles: int
@@ -37,6 +38,7 @@ class Tiling:
     tail_words: int
     terms: int
     digits: int
+    views: int = 1
 
     @classmethod
     def of(cls, stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> "Tiling":
@@ -52,10 +54,12 @@ class Tiling:
         ValueError
             The circuit cannot run the stage; the text says which parameter it would need.
         """
+        stage = folded(stage, config.coef_bits)
         if config.kind == "popcount":
-            _must(stage.k == config.k, "k of the layer", f"be the circuit's {config.k}", stage.k)
-        _must(stage.views == 1, "views of the layer", "be 1 on this circuit", stage.views)
-        _must(stage.bias is None, "integer bias of the layer", "be none on this circuit", "one")
+            rule = f"be at most the circuit's {config.k}"
+            _must(stage.k <= config.k, "k of the layer", rule, stage.k)
+        rule = f"be at most the circuit's {config.views}"
+        _must(stage.views <= config.views, "views of the layer", rule, stage.views)
         terms, most = len(passes(stage, config)), config.most_terms
         what = (
             "terms of the layer, opposite ones together,"
@@ -73,12 +77,11 @@ class Tiling:
             tail_words=ceil(tail / config.lanes),
             terms=terms,
             digits=config.digits,
+            views=stage.views,
         )
         words, rule = config.buffer_words, "fit the activation buffer of"
-        _must(
-            tiling.row_words <= words,
-            "inputs of the layer", f"{rule} {words} words", f"{tiling.row_words} words",
-        )  # fmt: skip
+        need = tiling.row_words * tiling.views
+        _must(need <= words, "inputs of the layer", f"{rule} {words} words", f"{need} words")
         need = stage.accumulator_bits(config.code_magnitude)
         rule = f"be at least {need} for the layer"
         _must(need <= config.acc_bits, "acc_bits", rule, config.acc_bits)
@@ -94,7 +97,8 @@ class Tiling:
                 stage.requantize.bits == bits,
                 "requantized bits of the layer", f"be the circuit's {bits}", stage.requantize.bits,
             )  # fmt: skip
-            _must(views == 1, "views of the next layer", "be 1 on this circuit", views)
+            rule = f"be the layer's {stage.views} on a circuit"
+            _must(views == stage.views, "views of the next layer", rule, views)
             words.append(stage.requantize.row_scale)
         need = max(signed_width(int(w.min()), int(w.max())) for w in words)
         rule = f"be at least {need} for the layer"
@@ -114,12 +118,13 @@ class Tiling:
             signed == config.act_signed or fits,
             "act_signed", f"be {signed} for the layer", config.act_signed,
         )  # fmt: skip
-        grouped = isinstance(codes, Activation) and codes.scale == "group"
-        _must(not grouped, "activation scale of the layer", "be token or static here", "group")
+        exponents = codes.exponents if isinstance(codes, Activation) else 0
+        rule = f"be at most the circuit's {config.exponents}"
+        _must(exponents <= config.exponents, "exponents of the layer", rule, exponents)
 
     @property
     def row_words(self) -> int:
-        """Weight words of a row tile, and activation words of an input vector."""
+        """Weight words of a row tile, and activation words of each view of an input vector."""
         return (self.groups - 1) * self.group_words + self.tail_words
 
     @property
@@ -130,4 +135,4 @@ class Tiling:
     @property
     def steps(self) -> int:
         """Cycles in which the array works."""
-        return self.words * self.terms * self.digits
+        return self.words * self.views * self.terms * self.digits

@@ -34,7 +34,7 @@ class Top(wiring.Component):
     i_weights : In(stream of ``weight_layout(config)``)
     i_activations : In(stream of ``activation_layout(config)``)
     i_coefficients, i_offsets, i_scales : In(stream of ``parameter_layout(config)``)
-        Offsets and row scales only of layers that have them.
+        Offsets and row scales only of layers that have them; scales for each view of the results.
     o : Out(stream of ``output_layout(config)``)
     works : Out(1)
         The array works in this cycle.
@@ -142,5 +142,7 @@ class Top(wiring.Component):
             outputs.valid.eq(scaling.valid),
             outputs.results.eq(scaling.results),
         ]
+        if config.exponents:
+            m.d.comb += array.exponent.eq(activations.exponent)
 
         return m

@@ -31,6 +31,12 @@ class Activation:
         """Largest magnitude of a code."""
         return code_magnitude(self.bits, self.signed)
 
+    @property
+    def info(self) -> dict[str, str]:
+        """What the header of a file says of it."""
+        groups = {"act_group": f"{self.group}, {self.exponents} halvings"} if self.group else {}
+        return {"act_bits": str(self.bits), **groups}
+
     def __post_init__(self) -> None:
         require(1 <= self.bits <= 16, "activation bits", "be from 1 to 16", self.bits)
         require(

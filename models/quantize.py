@@ -58,17 +58,20 @@ def quantize_model(
     OSError
         The folder of the file is missing or cannot be written.
     """
-    parts = file.with_name(f"{file.name}.parts")
+    parts = parts_of(file)
     with blaming(file):
         parts.mkdir(exist_ok=True)
     work = _Work(parts, info, spec, activation, chosen, how or Migration())
-    done: dict[str, BitplaneLayer] = {}
     with tqdm(total=len(chosen), desc="quantizing", unit="layer", leave=False) as bar:
-        for layer in _all_layers(llm, work, windows):
-            done[layer.name] = layer
+        for _ in _all_layers(llm, work, windows):
             bar.update()
-    save(file, [done[name] for name in chosen], info)
+    save(file, map(work.layer, chosen), info)
     shutil.rmtree(parts)
+
+
+def parts_of(file: Path) -> Path:
+    """Return the folder in which finished layers wait until all of them are."""
+    return file.with_name(f"{file.name}.parts")
 
 
 def choose(llm: LLM, pattern: str = "*", head: bool = False) -> dict[str, nn.Linear]:
@@ -121,11 +124,19 @@ class _Work:
 
     def finished(self, name: str) -> BitplaneLayer | None:
         """Return the layer that an earlier, interrupted run of the same command left."""
-        part = self.parts / f"{name}.safetensors"
+        part = self._part(name)
         if not part.exists():
             return None
         with open_layers(part) as layers:
             return layers.layer(name) if layers.info == self.info else None
+
+    def layer(self, name: str) -> BitplaneLayer:
+        """Return a layer that is kept."""
+        with open_layers(self._part(name)) as layers:
+            return layers.layer(name)
+
+    def _part(self, name: str) -> Path:
+        return self.parts / f"{name}.safetensors"
 
     def quantized(self, wanted: Wanted) -> BitplaneLayer:
         """Quantize a layer, and keep it."""
@@ -137,7 +148,7 @@ class _Work:
             raise ValueError(f"layer {name}: {error}") from error
         own = None if bias is None else bias.detach().float().numpy()
         layer = replace(layer, bias=own, equivalence=wanted.equivalence)
-        save(self.parts / f"{name}.safetensors", [layer], self.info)
+        save(self._part(name), [layer], self.info)
         return layer
 
 

@@ -132,6 +132,11 @@ class Stage:
         return len(self.monomials)
 
     @property
+    def result_views(self) -> int:
+        """Views of what the stage gives: of the codes of the next one, else 1."""
+        return 1 if self.requantize is None else len(self.requantize.row_scale)
+
+    @property
     def codes(self) -> Activation | Transform | None:
         """What gives the integers that meet the planes; None for a chain's second stage."""
         return self.transform or self.activation

@@ -1,9 +1,9 @@
 """Command line of the circuit at work; each command is a module of ``sim.commands``."""
 
 from models.cli import Commands, run
-from sim.commands import PROGRAM, bench, demo, generate, layer, soak, speed, system
+from sim.commands import PROGRAM, bench, demo, faults, generate, layer, soak, speed, system, verify
 
-COMMANDS = (bench, layer, generate, system, speed, soak, demo)
+COMMANDS = (bench, layer, generate, verify, system, speed, faults, soak, demo)
 """In the order of the help text."""
 
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from hwgen.axi_stream import INPUTS, beats_of, port_bits, word_bits
 from hwgen.config import HardwareConfig
 from hwgen.image import Words, results
+from hwgen.layouts import activation_layout
 from hwgen.registers import layer_words
 from sim.jobs import Job, to_integers
 
@@ -21,19 +22,28 @@ def frames(job: Job, config: HardwareConfig) -> dict[str, list[bytes]]:
     bits, found = word_bits(config), {}
     for name in INPUTS:
         words, times = job.feeds(config)[name]
-        parts = np.split(words, len(job.codes)) if name == "activations" else [words] * times
+        if name == "activations":
+            parts = np.split(without_last(words, config), len(job.codes))
+        else:
+            parts = [words] * times
         sent = [to_beats(part, bits[name], config).tobytes() for part in parts]
         found[name] = [part for part in sent if part]
     return found
 
 
+def without_last(words: Words, config: HardwareConfig) -> Words:
+    """Take the mark out of activation words: on the bus it is TLAST."""
+    layout = activation_layout(config)
+    bits = np.unpackbits(words, axis=-1, count=layout.size, bitorder="little")
+    kept = np.delete(bits, layout["last"].offset, axis=-1)
+    return np.packbits(kept, axis=-1, bitorder="little")
+
+
 def to_beats(words: Words, bits: int, config: HardwareConfig) -> Words:
-    """Cut words to their bits, without a mark, and extend each to whole beats."""
+    """Extend words to whole beats."""
     size = beats_of(bits, config) * port_bits(bits, config) // 8
     kept = np.zeros((len(words), size), np.uint8)
-    kept[:, : -(-bits // 8)] = words[:, : -(-bits // 8)]
-    if bits % 8:
-        kept[:, bits // 8] &= (1 << bits % 8) - 1
+    kept[:, : words.shape[1]] = words
     return kept
 
 
@@ -47,7 +57,7 @@ def from_frames(sent: list[bytes], job: Job, config: HardwareConfig) -> NDArray[
 
     Returns
     -------
-    int64, (tokens, out)
+    int64, (tokens, out), or (tokens, views, out) of several views of results
 
     Raises
     ------
@@ -61,4 +71,5 @@ def from_frames(sent: list[bytes], job: Job, config: HardwareConfig) -> NDArray[
         if len(frame) != due:
             raise ValueError(f"results of a vector must have {due} bytes, got {len(frame)}")
     words = np.frombuffer(b"".join(sent), np.uint8).reshape(-1, size)
-    return results(np.ascontiguousarray(words[:, : -(-bits // 8)]), job.stage.out, config)
+    kept = np.ascontiguousarray(words[:, : -(-bits // 8)])
+    return results(kept, job.stage.out, config, job.stage.result_views)

@@ -6,7 +6,15 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
 from sim.cases import every_kind, random_job
-from sim.jobs import STREAMS, Job, feeds_of, from_integers, read_results, to_integers
+from sim.jobs import (
+    STREAMS,
+    Job,
+    cycles_of,
+    feeds_of,
+    from_integers,
+    read_results,
+    to_integers,
+)
 from sim.rtl import bench_config
 from sim.streams import Sink, Source
 
@@ -114,7 +122,7 @@ async def cycles_are_as_predicted(dut) -> None:
     rng = start(dut)
     cases = every_kind(rng, CONFIG)
     for jobs in ([cases[0]], [cases[4]], cases[:6], [random_job(rng, CONFIG) for _ in range(4)]):
-        predicted = sum(job.steps(CONFIG) for job in jobs) + CONFIG.latency
+        predicted = cycles_of(jobs, CONFIG)
         cycles = await check(dut, jobs)
         assert cycles == predicted, f"took {cycles} cycles, predicted {predicted}"
 

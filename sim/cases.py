@@ -32,10 +32,13 @@ def random_job(
     group = group or _random_group(rng, columns, config)
     out = out or int(rng.integers(1, 3 * config.pe + 1))
     groups = -(-columns // group)
+    fit = config.buffer_words // (groups * -(-group // config.lanes))
+    views = int(rng.integers(1, min(config.views, fit) + 1))
     terms = int(rng.integers(1, config.most_terms + 1))
     top = (1 << (config.coef_bits - 1)) - 1
-    scales = rng.integers(-top - 1, top + 1, (1, out)).astype(np.int16)
-    coefficients = rng.integers(-top - 1, top + 1, (1, out, groups, terms)).astype(np.int16)
+    scales = rng.integers(-top - 1, top + 1, (views, out)).astype(np.int16)
+    shape = (views, out, groups)
+    coefficients = rng.integers(-top - 1, top + 1, (*shape, terms)).astype(np.int16)
     k = config.k
     if config.signed_weights:  # any planes will do, and each pass may take two opposite terms
         k = int(rng.integers((2 * terms).bit_length(), 6))
@@ -43,7 +46,12 @@ def random_job(
         coefficients = np.maximum(coefficients, -top)
         coefficients = np.concatenate([coefficients, -coefficients[..., :pairs]], axis=-1)
     monomials = rng.permutation(np.arange(1, 1 << k))[: coefficients.shape[-1]]
-    offset = rng.integers(-top - 1, top + 1, (1, out, groups)).astype(np.int16)
+    offset = rng.integers(-top - 1, top + 1, shape).astype(np.int16)
+    grown = bool(config.exponents) and rng.random() < 0.7
+    activation = Activation(
+        bits=config.act_bits, signed=config.act_signed, scale="group" if grown else "token",
+        group=group if grown else 0, exponents=config.exponents if grown else 0,
+    )  # fmt: skip
     shift = int(rng.integers(0, min(63, config.sum_bits + 2 * config.coef_bits)))
     stage = Stage(
         planes=pack(rng.random((k, out, columns)) < rng.random()),
@@ -52,13 +60,18 @@ def random_job(
         coefficients=coefficients,
         monomials=tuple(int(mono) for mono in monomials),
         offset=offset if rng.random() < 0.5 else None,
-        activation=Activation(bits=config.act_bits, signed=config.act_signed),
+        activation=activation,
         requantize=Requantize(scales, shift, config.requantize_bits)
         if config.requantize_bits and rng.random() < 0.3
         else None,
+        views=views,
     )
     low, high = config.code_range
-    return Job(stage, rng.integers(low, high + 1, (tokens, columns)))
+    codes = rng.integers(
+        low, high + 1, (tokens, columns) if views == 1 else (tokens, views, columns)
+    )
+    exponents = rng.integers(0, config.exponents + 1, (tokens, groups)) if grown else None
+    return Job(stage, codes, exponents=exponents)
 
 
 def _random_group(rng: np.random.Generator, columns: int, config: HardwareConfig) -> int:
@@ -97,9 +110,24 @@ def every_kind(rng: np.random.Generator, config: HardwareConfig) -> list[Job]:
         for coefficient in (-(1 << (config.coef_bits - 1)), (1 << (config.coef_bits - 1)) - 1, 0):
             jobs.append(_flat(whole, code, coefficient, lambda bits: np.ones_like(bits)))
     jobs.append(_flat(whole, low, -1, lambda bits: np.zeros_like(bits)))
-    jobs.append(Job(mixed(whole.stage, config), whole.codes))
+    jobs.append(replace(whole, stage=mixed(whole.stage, config)))
+    if config.buffer_words >= 3:
+        jobs += [_biased(rng, config, bits) for bits in (4, config.coef_bits + 1)]
     jobs += _one_sign(config) if config.signed_weights else []
     return jobs + (_ties(config) if config.requantize_bits else [])
+
+
+def _biased(rng: np.random.Generator, config: HardwareConfig, bits: int) -> Job:
+    """Make a job with an integer bias of so many bits, as it is laid out with extra groups."""
+    lanes = config.lanes if bits > config.coef_bits else max(1, config.lanes - 1)
+    job = random_job(rng, config, columns=lanes, group=lanes)
+    stage = job.stage
+    if lanes == 1 or stage.views > 1:
+        bits = min(bits, config.coef_bits - 1)
+    bias = rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), stage.out)
+    views = (2 if bits < config.coef_bits else 3) * stage.views
+    fits = views <= config.buffer_words
+    return replace(job, stage=replace(stage, bias=bias if fits else 0 * bias))
 
 
 def mixed(stage: Stage, config: HardwareConfig) -> Stage:
@@ -121,16 +149,14 @@ def _flat(
     """Copy a job with all codes alike, all coefficients alike, and its planes filled."""
     stage = job.stage
     planes = pack(fill(np.zeros((stage.k, stage.out, stage.columns), np.uint8)).astype(np.bool_))
-    return Job(
-        replace(
-            stage,
-            planes=planes,
-            coefficients=np.full_like(stage.coefficients, coefficient),
-            offset=np.full((1, stage.out, stage.groups), coefficient, np.int16),
-            requantize=None,
-        ),
-        np.full_like(job.codes, code),
+    stage = replace(
+        stage,
+        planes=planes,
+        coefficients=np.full_like(stage.coefficients, coefficient),
+        offset=np.full((stage.views, stage.out, stage.groups), coefficient, np.int16),
+        requantize=None,
     )
+    return replace(job, stage=stage, codes=np.full_like(job.codes, code))
 
 
 def _one_sign(config: HardwareConfig) -> list[Job]:

@@ -2,8 +2,10 @@
 
 import hashlib
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -63,14 +65,22 @@ class Circuit:
     check: bool = False
     progress: Callable[[], object] = lambda: None
 
-    def run(self, laid: Laid, codes: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Run a stage on codes, (tokens, columns), or take its journaled result; (tokens, out)."""
+    def run(
+        self,
+        laid: Laid,
+        codes: NDArray[np.integer],
+        exponents: NDArray[np.integer] | None = None,
+    ) -> NDArray[np.int64]:
+        """Run a stage as :meth:`sim.pool.Pool.run` does, or take its journaled result."""
         cycles = self.pool.cycles(laid, len(codes))
-        key = hashlib.sha256(laid.key + np.ascontiguousarray(codes, np.int32).data).digest()
+        digest = hashlib.sha256(laid.key + np.ascontiguousarray(codes, np.int32).data)
+        if exponents is not None:
+            digest.update(np.ascontiguousarray(exponents, np.int32).data)
+        key = digest.digest()
         result = self.journal.take(key) if self.journal else None
         if result is None:
             start = time.perf_counter()
-            result, cycles = self.pool.run(laid, codes)
+            result, cycles = self.pool.run(laid, codes, exponents)
             self.tally.seconds += time.perf_counter() - start
             if self.journal:
                 self.journal.add(key, result)
@@ -80,8 +90,29 @@ class Circuit:
         return result
 
 
-class CircuitExecution(Execution):
-    """A layer whose stages run on the circuit, one after the other.
+class StagedExecution(Execution):
+    """A layer whose stages run one after the other, somewhere."""
+
+    @abstractmethod
+    def run_stage(self, path: int, number: int, codes: Codes) -> Tensor:
+        """Run a stage of a path; int64, (tokens, out) or (tokens, views of results, out)."""
+
+    def accumulate(self, path: int, codes: Codes) -> Tensor:
+        """Run a path on codes; int64, (tokens, out)."""
+        stages = self.layer.paths[path].stages
+        result = self.run_stage(path, 0, codes)
+        for number, (before, stage) in enumerate(pairwise(stages), start=1):
+            small = before.requantize is not None and before.requantize.bits <= 8
+            values = result if result.dim() == 3 else result[:, None]
+            values = values.to(torch.int8 if small else torch.int32)
+            if stage.transform is not None:
+                values = transform(values, stage.transform)
+            result = self.run_stage(path, number, Codes(values, None, codes.scale))
+        return result
+
+
+class CircuitExecution(StagedExecution):
+    """A layer whose stages run on the circuit.
 
     Attributes
     ----------
@@ -103,26 +134,25 @@ class CircuitExecution(Execution):
         if circuit.check:
             self._ready = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
 
-    def accumulate(self, path: int, codes: Codes) -> Tensor:
-        """Run a path on codes; int64, (tokens, out)."""
-        values = codes.values
-        result = torch.zeros(0, dtype=torch.int64)
-        for number, laid in enumerate(self.paths[path]):
-            if number:
-                values = result[:, None].to(torch.int8 if laid.chain_bits <= 8 else torch.int32)
-                if laid.stage.transform is not None:
-                    values = transform(values, laid.stage.transform)
-            result = torch.from_numpy(self._circuit.run(laid, values[:, 0].numpy()).copy())
-            if self._circuit.check:
-                self._compare(self._ready[path][number], values, result)
+    def run_stage(self, path: int, number: int, codes: Codes) -> Tensor:
+        """Run a stage on the circuit, and on the reference to compare."""
+        exponents = None if codes.exponents is None else codes.exponents.numpy()
+        laid = self.paths[path][number]
+        result = torch.from_numpy(self._circuit.run(laid, codes.values.numpy(), exponents).copy())
+        if self._circuit.check:
+            wanted = expected(self._ready[path][number], codes)
+            self._circuit.tally.integers += wanted.numel()
+            self._circuit.tally.unequal += int((wanted != result).sum())
         return result
 
-    def _compare(self, ready: ReadyStage, values: Tensor, result: Tensor) -> None:
-        wanted = ready.accumulate(values)
-        if ready.stage.requantize is not None:
-            wanted = chain_codes(ready.stage, wanted)[:, 0].long()
-        self._circuit.tally.integers += wanted.numel()
-        self._circuit.tally.unequal += int((wanted != result).sum())
+
+def expected(ready: ReadyStage, codes: Codes) -> Tensor:
+    """Return what a stage must give, requantized or not, as :meth:`StagedExecution.run_stage`."""
+    wanted = ready.accumulate(codes.weighted(ready.stage.group))
+    if ready.stage.requantize is None:
+        return wanted
+    results = chain_codes(ready.stage, wanted).long()
+    return results if ready.stage.result_views > 1 else results[:, 0]
 
 
 class CircuitLinear(nn.Module):

@@ -1,7 +1,8 @@
 """The main job: a real model, quantized, and its layers verified on generated RTL."""
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -13,7 +14,8 @@ from models.llm import LLM, linear_layers, load
 from models.quantize import choose, quantize_model
 from models.store import open_layers
 from sim.engine import Engine
-from sim.layer import check_config, run_layer
+from sim.fit import fitted
+from sim.layer import run_layer
 from sim.real import errors_of, inputs_of
 from sim.report import Result
 
@@ -39,28 +41,30 @@ def quantized(llm: LLM, text: str, act_bits: int, file: Path) -> Path:
 
 
 def run_demo(
-    model: str, text: str, prompt: str, config: HardwareConfig, folder: Path
+    model: str, text: str, prompt: str, given: Mapping[str, Any], folder: Path
 ) -> tuple[list[Result], HardwareConfig]:
     """Quantize a model, generate its RTL, and run one layer of each kind on it.
 
     Leaves the quantized model and the RTL in ``folder``.
 
+    Parameters
+    ----------
+    given : dict of str to value
+        Parameters of the circuit; the others are fitted to the layers.
+
     Returns
     -------
     list of (LayerRun, Errors)
     HardwareConfig
-        ``config`` with the planes of the format.
     """
     formats.parse(text)  # before anything slow
     llm = load(model)
     folder.mkdir(parents=True, exist_ok=True)
-    file = quantized(llm, text, config.act_bits, folder / "layers.safetensors")
+    file = quantized(llm, text, given.get("act_bits", 8), folder / "layers.safetensors")
     names = one_of_each(llm)
     with open_layers(file) as layers:
         chosen = [layers.layer(name) for name in names]
-    config = replace(config, k=max(stage.k for path in chosen[0].paths for stage in path.stages))
-    for layer in chosen:
-        check_config(layer, config)
+    config = fitted(chosen, given)
     write_set(config, folder / "rtl")
     inputs = inputs_of(llm, names, prompt)
     results = []

@@ -1,5 +1,6 @@
 """Ready/valid streams of a Verilated module, fed and read by compiled code: see ``drive.cpp``."""
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import POINTER, Structure, addressof, byref, c_uint64, c_void_p
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from sim.verilated import Verilated
 
 Feed = Sequence[tuple[Words, int]]
 """What a stream gets: words, all of them so many times; then the next ones."""
+
+Event = tuple[int, Callable[[], object]]
+"""Something to do before a cycle."""
 
 PATIENCE = 100_000
 """Cycles without a transfer after which the module counts as stuck."""
@@ -78,6 +82,7 @@ def drive(
     stall: float = 0.0,
     seed: int = 0,
     memory: Behind | None = None,
+    events: Sequence[Event] = (),
     progress: Callable[[int], object] = lambda words: None,
 ) -> Driven:
     """Feed streams until so many words have come out.
@@ -97,6 +102,8 @@ def drive(
         cycle.
     memory : Behind or None
         Where the words of some streams come from, numbered as in ``feeds``; all others are there.
+    events : sequence of (cycle, callable)
+        What to do before a cycle, cycles in order; none after the last output word.
     progress : callable
         Told the number of output words from time to time.
 
@@ -135,8 +142,12 @@ def drive(
         stall=round(stall * 2**32),
         random=seed,
     )
+    waiting = deque(events)
     while state.sink.moved < wanted:
-        dut.call("dut_drive", byref(state), _CYCLES_PER_CALL)
+        while waiting and waiting[0][0] <= state.cycle:
+            waiting.popleft()[1]()
+        most = waiting[0][0] - state.cycle if waiting else _CYCLES_PER_CALL
+        dut.call("dut_drive", byref(state), min(most, _CYCLES_PER_CALL))
         progress(state.sink.moved)
         latest = max(state.sink.last, *(source.last for source in sources))
         if state.cycle - latest > PATIENCE:

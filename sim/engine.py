@@ -1,6 +1,6 @@
 """The generated circuit, Verilated in this process and run on jobs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 from hwgen.config import HardwareConfig
 from hwgen.emit import verilog
 from sim.counts import count_ones
-from sim.drive import drive
+from sim.drive import Event, drive
 from sim.jobs import STREAMS, Job, feeds_of, read_results, to_integers
 from sim.library import build_library
 from sim.memory import Behind, Memory
 from sim.transfers import tile_words, transfers
 from sim.verilated import Verilated
+
+_UPSETS = """\
+`verilator_config
+public_flat_rw -module "scaler" -var "totals"
+public_flat_rw -module "scaler" -var "group_sums"
+"""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Engine:
     ----------
     waves : Path or None
         FST file to write.
+    upsets : bool
+        Bits of accumulators can be turned, see :meth:`flip`.
     library : Path or None
         That of another engine of the same configuration, which need not be built again.
 
@@ -56,10 +64,14 @@ class Engine:
     """
 
     def __init__(
-        self, config: HardwareConfig, waves: Path | None = None, library: Path | None = None
+        self,
+        config: HardwareConfig,
+        waves: Path | None = None,
+        library: Path | None = None,
+        upsets: bool = False,
     ) -> None:
         self.config = config
-        self._dut = Verilated(library or _build(config, waves is not None))
+        self._dut = Verilated(library or _build(config, waves is not None, upsets))
         if waves is not None:
             self._dut.trace(waves)
 
@@ -80,6 +92,7 @@ class Engine:
         stall: float = 0.0,
         seed: int = 0,
         memory: Memory | None = None,
+        events: Sequence[Event] = (),
         progress: Callable[[int], object] = lambda words: None,
     ) -> Outcome:
         """Run jobs one after the other, without a pause between them.
@@ -90,6 +103,8 @@ class Engine:
             Probability that an input pauses before a word, and that the output refuses one.
         memory : Memory or None
             Where the words of the jobs come from; None gives each when the circuit is ready.
+        events : sequence of (cycle, callable)
+            What to do before a cycle after the reset, cycles in order.
         progress : callable
             Told the number of output words from time to time.
 
@@ -109,10 +124,15 @@ class Engine:
         self._reset()
         done = drive(
             self._dut, feeds, "o", wanted,
-            idle=idle, stall=stall, seed=seed, memory=behind, progress=progress,
+            idle=idle, stall=stall, seed=seed, memory=behind, events=events, progress=progress,
         )  # fmt: skip
         results = read_results(done.words, jobs, self.config)
         return Outcome(results, done.cycles - done.first["i_activations"], done.cycles)
+
+    def flip(self, scaler: int, memory: str, element: int, bit: int) -> None:
+        """Turn a bit of ``totals`` or ``group_sums`` of a scaler, if made with ``upsets``."""
+        scope = f"TOP.top.scaling.scaler_{scaler}".encode()
+        self._dut.call("dut_flip", scope, memory.encode(), element, bit)
 
     def spin(self, jobs: list[Job], cycles: int) -> None:
         """Clock the circuit from a reset, each input stuck at the first word of the jobs.
@@ -135,8 +155,9 @@ class Engine:
         self._dut.reset(2)
 
 
-def _build(config: HardwareConfig, waves: bool) -> Path:
+def _build(config: HardwareConfig, waves: bool, upsets: bool) -> Path:
     with TemporaryDirectory(prefix="planesmith-") as folder:
-        source = Path(folder, "top.v")
+        source, control = Path(folder, "top.v"), Path(folder, "upsets.vlt")
         source.write_text(count_ones(verilog(config)))
-        return build_library([source], "top", None, waves)
+        control.write_text(_UPSETS)
+        return build_library([source, control] if upsets else [source], "top", None, waves)

@@ -35,6 +35,8 @@ class Generated:
         Wall time until the first token, and of all others.
     prefill_cycles, decode_cycles : int
         Of one engine, until the first token, and for all others.
+    decode_cpu_seconds : float
+        Of the processor, all threads together, for all tokens but the first.
     circuit_seconds : float
         Wall time on the circuit, the journal apart.
     integers, unequal : int
@@ -49,6 +51,7 @@ class Generated:
     prompt_tokens: int
     prefill_seconds: float
     decode_seconds: float
+    decode_cpu_seconds: float
     prefill_cycles: int
     decode_cycles: int
     circuit_seconds: float
@@ -126,10 +129,11 @@ def _run(
 ) -> Generated:
     text, pieces, steps = Text(llm.tokenizer), [], []
     tally, start = circuit.tally, time.perf_counter()
-    first_seconds, first_cycles = 0.0, 0
+    first_seconds, first_cycles, first_cpu = 0.0, 0, 0.0
     for step in decode(llm.model, ids, tokens):
         if not steps:
             first_seconds, first_cycles = time.perf_counter() - start, tally.cycles
+            first_cpu = time.process_time()
             bar.close()
         steps.append(step)
         pieces.append(text.add(step.token))
@@ -141,6 +145,7 @@ def _run(
         prompt_tokens=ids.shape[1],
         prefill_seconds=first_seconds,
         decode_seconds=time.perf_counter() - start - first_seconds,
+        decode_cpu_seconds=time.process_time() - first_cpu,
         prefill_cycles=first_cycles,
         decode_cycles=tally.cycles - first_cycles,
         circuit_seconds=tally.seconds,
@@ -159,7 +164,8 @@ def report(done: Generated) -> str:
         lines.append(
             f"{others} tokens more in {done.decode_seconds:.1f} s: "
             f"{others / done.decode_seconds:.2f} tokens/s simulated, "
-            f"{done.cycles_per_token:.0f} cycles a token"
+            f"{done.cycles_per_token:.0f} cycles and "
+            f"{done.decode_cpu_seconds / others:.2f} s of processor time a token"
         )
     if done.resumed:
         lines.append(f"{done.resumed} results were there from a run that was killed")

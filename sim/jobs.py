@@ -10,6 +10,7 @@ from hwgen.config import HardwareConfig
 from hwgen.image import Image, Words, activation_words, image, results
 from hwgen.layouts import output_layout
 from hwgen.tiling import Tiling
+from models.encode import Codes
 from models.reference import ReadyStage, chain_codes
 from models.stage import Stage
 
@@ -24,9 +25,11 @@ class Job:
     Attributes
     ----------
     stage : Stage
-    codes : integers, (tokens, columns)
+    codes : integers, (tokens, columns), or (tokens, views, columns) of several views
     chain_bits : int
         Bits of the codes of a chain's second stage.
+    exponents : integers, (tokens, groups), or None
+        Those of the codes of groups.
     laid : Image or None
         The stage as the circuit reads it; laid out when it is needed if not given.
     words : Words or None
@@ -38,6 +41,7 @@ class Job:
     chain_bits: int = 16
     laid: Image | None = None
     words: Words | None = None
+    exponents: NDArray[np.integer] | None = None
 
     def tiling(self, config: HardwareConfig) -> Tiling:
         """Lay the stage over a circuit."""
@@ -61,7 +65,7 @@ class Job:
                 f"activations must be from {low} to {high}, "
                 f"got {self.codes.min()} to {self.codes.max()}"
             )
-        return activation_words(self.codes, self.stage, config)
+        return activation_words(self.codes, self.stage, config, self.exponents)
 
     def feeds(self, config: HardwareConfig) -> dict[str, tuple[Words, int]]:
         """Words of each input stream, and how often they come: all but activations each token."""
@@ -71,21 +75,47 @@ class Job:
 
     def output_words(self, config: HardwareConfig) -> int:
         """Words of the output stream."""
-        return self.tiling(config).row_tiles * config.slots * len(self.codes)
+        return (
+            self.tiling(config).row_tiles * config.slots * len(self.codes) * self.stage.result_views
+        )
 
     def accumulators(self) -> NDArray[np.int64]:
         """Return the reference's accumulators: (tokens, out)."""
-        codes = torch.from_numpy(self.codes.astype(np.int32))[:, np.newaxis]
-        return ReadyStage(self.stage).accumulate(codes).numpy()
+        shape = (len(self.codes), self.stage.views, -1)
+        values = torch.from_numpy(self.codes.astype(np.int32)).reshape(shape)
+        powers = (
+            None if self.exponents is None else torch.from_numpy(self.exponents.astype(np.int32))
+        )
+        codes = Codes(values, powers, torch.ones(len(values)))
+        return ReadyStage(self.stage).accumulate(codes.weighted(self.stage.group)).numpy()
 
     def expected(self) -> NDArray[np.int64]:
-        """Return what the circuit must put out, requantized or not: (tokens, out)."""
+        """Return what the circuit must put out, requantized or not.
+
+        Returns
+        -------
+        int64, (tokens, out), or (tokens, views, out) of several views of results
+        """
         accumulators = self.accumulators()
         if self.stage.requantize is None:
             return accumulators
-        return (
-            chain_codes(self.stage, torch.from_numpy(accumulators))[:, 0].numpy().astype(np.int64)
-        )
+        codes = chain_codes(self.stage, torch.from_numpy(accumulators)).numpy().astype(np.int64)
+        return codes if self.stage.result_views > 1 else codes[:, 0]
+
+
+def cycles_of(jobs: list[Job], config: HardwareConfig) -> int:
+    """Cycles of jobs that follow each other, from their first input to their last output.
+
+    Those of the tilings; the last one's further views of results leave after its first; and a row
+    tile waits that would end before all views of a job before it have left.
+    """
+    leave = [job.stage.result_views * config.slots for job in jobs]
+    first_tiles = [
+        job.steps(config) // len(job.codes) // job.tiling(config).row_tiles for job in jobs
+    ]
+    waits = sum(max(0, a - b) for a, b in zip(leave, first_tiles[1:], strict=False))
+    steps = sum(job.steps(config) for job in jobs)
+    return steps + waits + config.latency + leave[-1] - config.slots
 
 
 def feeds_of(jobs: list[Job], config: HardwareConfig) -> dict[str, list[tuple[Words, int]]]:
@@ -95,7 +125,7 @@ def feeds_of(jobs: list[Job], config: HardwareConfig) -> dict[str, list[tuple[Wo
 
 
 def read_results(words: Words, jobs: list[Job], config: HardwareConfig) -> list[NDArray[np.int64]]:
-    """Split the output stream into the results of each job, (tokens, out).
+    """Split the output stream into the results of each job, as :meth:`Job.expected` has them.
 
     Raises
     ------
@@ -110,7 +140,7 @@ def read_results(words: Words, jobs: list[Job], config: HardwareConfig) -> list[
         marks = (part[:, byte] >> bit).reshape(len(job.codes), -1)
         if marks[:, :-1].any() or not marks[:, -1].all():
             raise ValueError("the last word of a layer, and only it, must be marked last")
-        found.append(results(part, job.stage.out, config))
+        found.append(results(part, job.stage.out, config, job.stage.result_views))
     return found
 
 

@@ -49,7 +49,12 @@ class Laid:
     parts: tuple[tuple[Stage, Image], ...]
     key: bytes
 
-    def jobs(self, codes: NDArray[np.integer], config: HardwareConfig) -> list[list[Job]]:
+    def jobs(
+        self,
+        codes: NDArray[np.integer],
+        config: HardwareConfig,
+        exponents: NDArray[np.integer] | None = None,
+    ) -> list[list[Job]]:
         """Return the jobs of each part, in the order of the rows.
 
         One token makes one job of a part. Of several, each row tile makes one, so that a tile's
@@ -57,9 +62,10 @@ class Laid:
 
         Parameters
         ----------
-        codes : integers, (tokens, columns)
+        codes : integers, (tokens, views, columns)
+        exponents : integers, (tokens, groups), or None
         """
-        job = Job(self.stage, codes, self.chain_bits)
+        job = Job(self.stage, codes, self.chain_bits, exponents=exponents)
         job = replace(job, words=job.activations(config))
         if len(codes) == 1:
             return [[replace(job, stage=stage, laid=laid)] for stage, laid in self.parts]

@@ -9,12 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwgen.config import HardwareConfig
 from models.bitplane import BitplaneLayer, Path
-from models.encode import transform
+from models.encode import Codes, transform
 from models.reference import Reference, chain_codes
 from sim.engine import Engine
-from sim.jobs import Job
+from sim.jobs import Job, cycles_of
 
 
 @dataclass(frozen=True)
@@ -64,34 +63,22 @@ def jobs_of(layer: BitplaneLayer, x: Tensor) -> list[Job]:
     reference = Reference(layer)
     jobs = []
     for index, path in enumerate(layer.paths):
-        codes = reference.codes(index, x)
-        if codes.exponents is not None or codes.values.shape[1] != 1:
-            raise ValueError(
-                f"layer {layer.name} must have token or static activation scales and one view "
-                "to run on this circuit, got others"
-            )
-        jobs += _chain(path, codes.values)
+        jobs += _chain(path, reference.codes(index, x))
     return jobs
 
 
-def _chain(path: Path, codes: Tensor) -> list[Job]:
-    """Follow integers, (tokens, 1, columns), through the stages of a path."""
-    jobs = [Job(path.stages[0], codes[:, 0].numpy())]
+def _chain(path: Path, codes: Codes) -> list[Job]:
+    """Follow integers through the stages of a path."""
+    exponents = None if codes.exponents is None else codes.exponents.numpy()
+    jobs = [Job(path.stages[0], codes.values.numpy(), exponents=exponents)]
     for before, stage in pairwise(path.stages):
         accumulators = torch.from_numpy(jobs[-1].accumulators())
-        codes = chain_codes(before, accumulators)
+        values = chain_codes(before, accumulators)
         bits = before.requantize.bits if before.requantize else 16
         if stage.transform is not None:
-            codes = transform(codes, stage.transform)
-        jobs.append(Job(stage, codes[:, 0].numpy(), bits))
+            values = transform(values, stage.transform)
+        jobs.append(Job(stage, values.numpy(), bits))
     return jobs
-
-
-def check_config(layer: BitplaneLayer, config: HardwareConfig) -> None:
-    """Raise ``ValueError`` unless the circuit can run every stage of the layer."""
-    for path in layer.paths:
-        for stage in path.stages:
-            Job(stage, np.zeros((1, stage.columns), np.int64)).tiling(config)
 
 
 def run_layer(
@@ -124,7 +111,7 @@ def run_layer(
         bits_per_weight=layer.bits_per_weight,
         integers=sum(want.size for want in wanted),
         equal=equal,
-        predicted=sum(job.steps(config) for job in jobs) + config.latency,
+        predicted=cycles_of(jobs, config),
         measured=outcome.cycles,
         utilization=useful / (outcome.cycles * config.pe * config.lanes),
         output=Reference(layer)(x).numpy(),

@@ -83,41 +83,6 @@ class Memory:
         return ceil(busy) + ceil(refreshes) * self.refresh_cycles
 
 
-@dataclass(frozen=True)
-class Part:
-    """A memory part, from its data sheet.
-
-    Attributes
-    ----------
-    bandwidth : float
-        Bytes a second at the pins.
-    row_bytes : int
-    row_ns, refresh_ns, refresh_every_ns, latency_ns : float
-        Precharge and activation of a row; a refresh; the time between two of them; access time.
-    source : str
-    """
-
-    bandwidth: float
-    latency_ns: float
-    row_bytes: int
-    row_ns: float
-    refresh_ns: float
-    refresh_every_ns: float
-    source: str
-
-    def at(self, clock_hz: float, ahead: int = 2) -> Memory:
-        """Return the part as a circuit of this clock sees it; fractions of cycles count whole."""
-
-        def cycles(nanoseconds: float) -> int:
-            return ceil(nanoseconds * 1e-9 * clock_hz - 1e-9)
-
-        return Memory(
-            self.bandwidth / clock_hz, cycles(self.latency_ns), ahead,
-            self.row_bytes, cycles(self.row_ns),
-            int(self.refresh_every_ns * 1e-9 * clock_hz), cycles(self.refresh_ns),
-        )  # fmt: skip
-
-
 class MemoryState(Structure):
     """The structure ``Memory`` of ``memory.cpp``."""
 

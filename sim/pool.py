@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hwgen.config import HardwareConfig
 from sim.engine import Engine
+from sim.jobs import cycles_of
 from sim.laid import Laid
 
 
@@ -27,16 +28,22 @@ class Pool:
         self._others = [Engine(config, library=self._first.library) for _ in range(size - 1)]
         self._threads = ThreadPoolExecutor(max(1, size - 1))
 
-    def run(self, laid: Laid, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], int]:
+    def run(
+        self,
+        laid: Laid,
+        codes: NDArray[np.integer],
+        exponents: NDArray[np.integer] | None = None,
+    ) -> tuple[NDArray[np.int64], int]:
         """Run a stage.
 
         Parameters
         ----------
-        codes : integers, (tokens, columns)
+        codes : integers, (tokens, views, columns)
+        exponents : integers, (tokens, groups), or None
 
         Returns
         -------
-        int64, (tokens, out)
+        int64, (tokens, out), or (tokens, views, out) of several views of results
             Accumulators, requantized where the stage says so.
         int
             Cycles that one engine takes for the whole stage: every part is held against the
@@ -47,22 +54,24 @@ class Pool:
         RuntimeError
             The circuit is stuck, or took another number of cycles than its tiling says.
         """
-        parts = laid.jobs(codes, self.config)
+        parts = laid.jobs(codes, self.config, exponents)
         waiting = [
             self._threads.submit(engine.run, jobs)
             for engine, jobs in zip(self._others, parts[1:], strict=False)
         ]
         done = [self._first.run(parts[0]), *(future.result() for future in waiting)]
         for jobs, outcome in zip(parts, done, strict=True):
-            due = sum(job.steps(self.config) for job in jobs) + self.config.latency
+            due = cycles_of(jobs, self.config)
             if outcome.cycles != due:
                 raise RuntimeError(f"the circuit must take {due} cycles, got {outcome.cycles}")
         results = [result for outcome in done for result in outcome.results]
-        return np.concatenate(results, axis=1), self.cycles(laid, len(codes))
+        return np.concatenate(results, axis=-1), self.cycles(laid, len(codes))
 
     def cycles(self, laid: Laid, tokens: int) -> int:
         """Cycles that one engine takes for a stage."""
-        return laid.tiling.steps * tokens + self.config.latency
+        views = laid.stage.result_views
+        more = (views - 1) * self.config.slots
+        return laid.tiling.steps * tokens + self.config.latency + more
 
     def close(self) -> None:
         """End the engines, once they have finished what they do."""

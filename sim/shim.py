@@ -12,6 +12,7 @@ PREFIX = "Vdut"  # of Verilator's files and classes, so that no top module clash
 
 _CODE = """\
 #include "Vdut.h"
+#include "verilated_sym_props.h"
 #include <fstream>
 #include <memory>
 #include <stdexcept>
@@ -92,6 +93,18 @@ const char* dut_clock(Dut* dut, void* clk, unsigned n) {
     });
 }
 
+// Turn a bit of a register, or of an element of a memory, that a control file made public.
+const char* dut_flip(Dut* dut, const char* scope, const char* name, uint64_t element,
+                     uint64_t bit) {
+    return dut->guard([=] {
+        const VerilatedScope* const place = dut->context.scopeFind(scope);
+        const VerilatedVar* const found = place ? place->varFind(name) : nullptr;
+        if (!found) throw std::runtime_error{"no public " + std::string{scope} + "." + name};
+        const uint64_t at = element * found->entSize() + bit / 8;
+        static_cast<uint8_t*>(found->datap())[at] ^= 1 << bit % 8;
+    });
+}
+
 const char* dut_trace(Dut* dut, const char* path) {
     return dut->guard([=] {
 #if VM_TRACE_FST
@@ -166,6 +179,7 @@ class Instance:
             "dut_port": (ctypes.c_void_p, [dut, ctypes.c_int]),
             "dut_eval": (text, [dut]),
             "dut_clock": (text, [dut, ctypes.c_void_p, ctypes.c_uint]),
+            "dut_flip": (text, [dut, text, text, ctypes.c_uint64, ctypes.c_uint64]),
             "dut_trace": (text, [dut, text]),
             "dut_close": (text, [dut]),
             "dut_drive": (text, [dut, ctypes.c_void_p, ctypes.c_uint64]),

@@ -16,6 +16,8 @@ STANDARD = (
     HardwareConfig(kind="addsub", pe=8, lanes=16, columns=128, stage_every=1, mapping="ecp5"),
     HardwareConfig(kind="lut", pe=5, lanes=11, act_bits=6, columns=128, table=3),
     HardwareConfig(k=3, pe=6, lanes=20, columns=128, mapping="ecp5"),
+    HardwareConfig(k=2, pe=5, lanes=6, act_bits=5, columns=96, views=3, exponents=5),
+    HardwareConfig(kind="addsub", pe=3, lanes=4, columns=64, views=2, exponents=1),
     HardwareConfig(),
 )
 """What ``make sim`` runs; the last one is the default of the generator."""

@@ -5,33 +5,28 @@ the slower one, and once the way through both. ``tests/test_system.py`` holds it
 with a memory of just these figures.
 """
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-
-import numpy as np
 
 from hwgen.config import HardwareConfig
+from hwgen.tiling import Tiling
 from models.bitplane import BitplaneLayer
-from models.checks import require
-from models.cli import nearest
-from sim.jobs import Job
-from sim.laid import lay_out_chain
-from sim.memory import Memory, Part
-from sim.transfers import bytes_of, transfers, word_sizes
+from models.stage import Stage
+from sim.fit import coded_stages
+from sim.memory import Memory
+from sim.transfers import word_sizes
 
 
 @dataclass(frozen=True)
 class Duty:
-    """What jobs that follow each other ask of circuit and memory.
+    """What a piece of work asks of who does it, and of the memory.
 
     Attributes
     ----------
     name : str
     compute : int
-        Cycles without a memory limit, from the first activation word to the last result.
+        Cycles without a memory limit; on the circuit, from the first activation word to the last
+        result.
     memory : int
         Cycles from the first word's request to the last result, if the circuit only had to wait.
     first : int
@@ -40,6 +35,8 @@ class Duty:
         Cycles that the transfers take.
     transferred : int
         Bytes.
+    where : str
+        Who does it: ``circuit`` or ``host``.
     """
 
     name: str
@@ -48,6 +45,7 @@ class Duty:
     first: int
     transfer: int
     transferred: int
+    where: str = "circuit"
 
     @property
     def cycles(self) -> int:
@@ -56,28 +54,42 @@ class Duty:
 
     @property
     def bound(self) -> str:
-        """Which of the two the layer waits for: ``compute`` or ``memory``."""
+        """Which of the two the work waits for: ``compute`` or ``memory``."""
         return "compute" if self.first + self.compute >= self.memory else "memory"
 
     @property
     def stalled(self) -> int:
-        """Cycles in which the array waits."""
+        """Cycles in which who does it waits."""
         return self.cycles - self.compute
 
 
-def duty(name: str, jobs: list[Job], config: HardwareConfig, memory: Memory) -> Duty:
-    """Predict the cycles of jobs that follow each other."""
-    order, sizes = transfers(jobs, config), word_sizes(config)
-    transferred = bytes_of(order, sizes)
+def duty(
+    name: str, stage: Stage, tiling: Tiling, config: HardwareConfig, memory: Memory, tokens: int
+) -> Duty:
+    """Predict the cycles of a stage for so many tokens, run on its own by one engine.
+
+    The image is read once. Of several tokens, each row tile is a layer of its own, so the
+    activations are read once for each tile; see :meth:`sim.laid.Laid.jobs`.
+    """
+    sizes = word_sizes(config)
+    slots = tiling.row_tiles * tiling.views * config.slots
+    vectors = tokens * (tiling.row_tiles if tokens > 1 else 1)
+    words = {
+        "weights": tiling.words,
+        "activations": tiling.row_words * tiling.views * vectors,
+        "coefficients": slots * tiling.groups * tiling.terms,
+        "offsets": slots * tiling.groups * (stage.has_offset or stage.bias is not None),
+        "scales": slots * (stage.requantize is not None),
+    }
+    transferred = sum(sizes[stream] * count for stream, count in words.items())
     transfer = memory.cycles(transferred)
-    steps = sum(job.steps(config) for job in jobs)
-    beginning = sizes["weights"] + sizes["activations"]
-    last_word = jobs[-1].tiling(config).terms * config.digits
+    last_word = tiling.views * tiling.terms * config.digits
+    drain = config.latency + (stage.result_views - 1) * config.slots
     return Duty(
         name=name,
-        compute=steps + config.latency,
-        memory=memory.latency + transfer + last_word + config.latency,
-        first=memory.latency + memory.cycles(beginning),
+        compute=tiling.steps * tokens + drain,
+        memory=memory.latency + transfer + last_word + drain,
+        first=memory.latency + memory.cycles(sizes["weights"] + sizes["activations"]),
         transfer=transfer,
         transferred=transferred,
     )
@@ -86,55 +98,36 @@ def duty(name: str, jobs: list[Job], config: HardwareConfig, memory: Memory) -> 
 def layer_duties(
     layer: BitplaneLayer, config: HardwareConfig, memory: Memory, tokens: int
 ) -> list[Duty]:
-    """Predict the stages of a layer for so many tokens, each run on its own by one engine."""
-    duties = []
-    for number, path in enumerate(layer.paths):
-        for step, laid in enumerate(lay_out_chain(path.stages, config, 1)):
-            codes = np.zeros((tokens, laid.stage.columns), np.int64)
-            (jobs,) = laid.jobs(codes, config)
-            parts = [layer.name]
-            parts += [f"path {number}"] if len(layer.paths) > 1 else []
-            parts += [f"stage {step}"] if len(path.stages) > 1 else []
-            duties.append(duty(" ".join(parts), jobs, config, memory))
-    return duties
-
-
-@cache
-def known_parts() -> dict[str, Part]:
-    """Return the memory parts that are known by name."""
-    table = tomllib.loads(Path(__file__).with_name("memories.toml").read_text())
-    return {name: Part(**figures) for name, figures in table.items()}
-
-
-def memory_of(name: str | None, bandwidth: float, clock_hz: float) -> Memory:
-    """Return a part by its name, or without one a memory of this bandwidth and no latency.
-
-    Parameters
-    ----------
-    bandwidth : float
-        Bytes a second.
-    """
-    if name is None:
-        return Memory(bandwidth / clock_hz)
-    known = known_parts()
-    require(name in known, "memory", f"be a known part ({nearest(name, known)})", name)
-    return known[name].at(clock_hz)
+    """Predict the stages of a layer for so many tokens."""
+    stages = list(coded_stages(layer))
+    return [
+        duty(
+            f"{layer.name} stage {number}" if len(stages) > 1 else layer.name,
+            stage, Tiling.of(stage, config, codes.bits), config, memory, tokens,
+        )
+        for number, (stage, codes) in enumerate(stages)
+    ]  # fmt: skip
 
 
 def table(duties: Sequence[Duty], clock_hz: float) -> str:
-    """Return what the layers of each kind, by the last part of their names, take together."""
+    """Return what work of each kind, by the last part of its name, takes together."""
     kinds: dict[str, list[Duty]] = {}
     for one in duties:
-        kinds.setdefault(one.name.rpartition(".")[2], []).append(one)
-    lines = [f"{'layers':<28}{'number':>7}{'cycles':>12}{'stalled':>10}{'MB':>9}  bound"]
+        kind = one.name.rpartition(".")[2]
+        if one.where == "host" and kind != "attention":
+            kind = "norms, codes, scales"
+        kinds.setdefault(kind, []).append(one)
+    lines = [f"{'work':<28}{'number':>7}{'cycles':>12}{'waiting':>10}{'MB':>9}  {'on':<9}bound"]
     for kind, members in kinds.items():
         cycles = sum(member.cycles for member in members)
         stalled = sum(member.stalled for member in members)
         megabytes = sum(member.transferred for member in members) / 1e6
         bound = " and ".join(sorted({member.bound for member in members}))
         figures = f"{len(members):>7}{cycles:>12}{stalled:>10}{megabytes:>9.2f}"
-        lines.append(f"{kind:<28}{figures}  {bound}")
+        lines.append(f"{kind:<28}{figures}  {members[0].where:<9}{bound}")
     cycles = sum(one.cycles for one in duties)
     share = 100 * sum(one.stalled for one in duties) / cycles
-    lines.append(f"{cycles} cycles, {share:.1f} % stalled, {cycles / clock_hz * 1e3:.3f} ms")
+    megabytes = sum(one.transferred for one in duties) / 1e6
+    time = f"{cycles / clock_hz * 1e3:.3f} ms"
+    lines.append(f"{cycles} cycles, {share:.1f} % waiting, {megabytes:.2f} MB, {time}")
     return "\n".join(lines)

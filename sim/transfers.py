@@ -43,9 +43,9 @@ def _job(job: Job, config: HardwareConfig) -> NDArray[np.uint8]:
     tiling, tokens = job.tiling(config), len(job.codes)
     laid = job.image(config)
     tile = _tile(tiling, config, len(laid.offsets) > 0, len(laid.scales) > 0)
-    with_activations = np.repeat(tile, np.where(tile == WEIGHTS, 2, 1))
-    seconds = np.flatnonzero(with_activations == WEIGHTS)[1::2]
-    with_activations[seconds] = ACTIVATIONS
+    with_activations = np.repeat(tile, np.where(tile == WEIGHTS, 1 + tiling.views, 1))
+    places = np.flatnonzero(with_activations == WEIGHTS).reshape(-1, 1 + tiling.views)
+    with_activations[places[:, 1:]] = ACTIVATIONS
     token = np.concatenate([with_activations, np.tile(tile, tiling.row_tiles - 1)])
     if tiling.row_tiles > 1:
         return np.tile(token, tokens)
@@ -55,9 +55,10 @@ def _job(job: Job, config: HardwareConfig) -> NDArray[np.uint8]:
 
 def _tile(tiling: Tiling, config: HardwareConfig, offsets: bool, scales: bool) -> NDArray[np.uint8]:
     """Words of a row tile, activations apart: each group's weights, then its parameters."""
-    bundle = [COEFFICIENTS] * (tiling.terms * config.slots) + [OFFSETS] * (offsets * config.slots)
+    each = tiling.views * config.slots
+    bundle = [COEFFICIENTS] * (tiling.terms * each) + [OFFSETS] * (offsets * each)
     group = [WEIGHTS] * tiling.group_words + bundle
-    last = [WEIGHTS] * tiling.tail_words + bundle + [SCALES] * (scales * config.slots)
+    last = [WEIGHTS] * tiling.tail_words + bundle + [SCALES] * (scales * each)
     return np.array(group * (tiling.groups - 1) + last, np.uint8)
 
 

@@ -6,6 +6,7 @@ import pytest
 import tiny
 
 import models.__main__
+from models.quantize import parts_of
 from models.store import open_layers
 
 FORMATS = "signs:k=1..3,group=16,coef_bits=8"
@@ -30,6 +31,29 @@ def test_budget_holds(budget: float, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert 0.9 * budget < bits / weights <= budget
     kinds = {stage.k for layer in layers for path in layer.paths for stage in path.stages}
     assert len(kinds) > 1
+
+
+def test_interrupted_runs_keep_their_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, file = tiny.save(tmp_path / "llama"), tmp_path / "layers.safetensors"
+    arguments = ["models", "quantize", str(source), "--format", FORMATS, "--budget", "3.0",
+                 "--windows", "4", "-o", str(file)]  # fmt: skip
+    monkeypatch.setattr("sys.argv", arguments)
+    with monkeypatch.context() as patch:
+        patch.setattr("models.quantize.save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            models.__main__.main()
+    with monkeypatch.context() as patch:
+        patch.setattr("models.budget.measure", interrupted)
+        models.__main__.main()
+    with open_layers(file) as opened:
+        assert len(opened.names) == 14
+    assert not parts_of(file).exists()
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from models.calibration.migration import Inputs, Method, Migration, equivalence
 from models.calibration.stream import calibrate
 from models.calibration.text import calibration_windows
 from models.calibration.trace import groups_of, norm_scale, trace
-from models.calibration.wanted import Wanted
+from models.calibration.wanted import Sums, Wanted
 from models.codes import Activation
 from models.encode import quantize as encode
 from models.equivalence import Equivalence, rotated
@@ -163,6 +163,50 @@ def test_target_makes_up_for_what_is_lacking(family: str) -> None:
         last.weight.data = weight
         losses.append(sum(float((coded.run(h) - blocks[0].run(h)).square().sum()) for h in hidden))
     assert losses[1] < 0.9 * losses[0]
+
+
+def test_tokens_count_by_what_norms_leave_of_them() -> None:
+    """Before a norm, hidden states of one token are a thousand times as large as others."""
+    model, tokens = tiny_llm(), windows()
+    embedding = model.model.get_input_embeddings()
+    assert isinstance(embedding, torch.nn.Embedding)
+    embedding.weight.data[int(tokens[0, 0])] *= 1e3
+    found: dict[str, Wanted] = {}
+
+    def kept(wanted: Wanted) -> None:
+        found[wanted.name] = wanted
+
+    assert not list(calibrate(model, tokens, NONE, CODES, kept, nothing, dtype=torch.float32))
+    block = blocks_of(model.model, tokens[:1])[0][0]
+    total, hessians = 0.0, [torch.zeros(()), torch.zeros(())]
+    groups = groups_of(block, embedded(model.model, block, tokens[:1]))
+    for window in tokens:
+        one = trace(block, groups, embedded(model.model, block, window[None]))
+        assert one.result is not None
+        weights = 1 / one.result[0].square().mean(1)
+        hessians[0] = hessians[0] + (one.inputs[3].T * weights) @ one.inputs[3]
+        hessians[1] = hessians[1] + one.inputs[2].T @ one.inputs[2]
+        total += float(weights.sum())
+    for name, want in (
+        ("down_proj", hessians[0] / total),
+        ("up_proj", hessians[1] / tokens.numel()),
+    ):
+        got = found[f"{block.name}.mlp.{name}"].hessian
+        torch.testing.assert_close(got, want)
+
+
+def test_means_are_weighted() -> None:
+    random = torch.Generator().manual_seed(0)
+    x, y = torch.randn(9, 3, generator=random), torch.randn(9, 2, generator=random)
+    weights = torch.tensor([1.0, 2.0, 0.5] * 3)
+    sums = Sums()
+    for part in (slice(0, 4), slice(4, 9)):
+        sums.add(x[part], y[part], weights[part])
+    total = float(weights.sum())
+    torch.testing.assert_close(sums.hessian, (x.T * weights) @ x / total)
+    torch.testing.assert_close(sums.cross, (y.T * weights) @ x / total)
+    torch.testing.assert_close(sums.mean, weights @ x / total)
+    assert torch.equal(torch.stack([sums.low, sums.high]), torch.stack([*x.aminmax(dim=0)]))
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen2", "gpt_neox", "opt"])

@@ -231,10 +231,29 @@ def test_layer_runs_on_the_circuit(call: Call, layers: Path, tmp_path: Path) -> 
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_quantize_with_a_scale_for_groups(call: Call, llama: Path, tmp_path: Path) -> None:
+    file = tmp_path / "layers.safetensors"
+    arguments = ["quantize", llama, "--format", "signs:k=2,group=16", "--act-bits", "6",
+                 "--layers", f"*{LAYER}", "--act-group", "16", "--act-exponents", "2",
+                 "--calibrate", "none", "-o", file]  # fmt: skip
+    assert call("models", *arguments)[0] == 0
+    with open_layers(file) as opened:
+        stage = opened.layer(LAYER).paths[0].stages[0]
+        assert opened.info["act_group"] == "16, 2 halvings"
+    assert stage.activation == Activation(bits=6, scale="group", group=16, exponents=2)
+    arguments[arguments.index("16")] = "8"
+    assert "activation group must equal group 16, got 8" in error(
+        call("models", *arguments), "models"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--layer", LAYER, "--k", "3"], "k of the layer must be the circuit's 3, got 2"),
+        (
+            ["--layer", LAYER, "--k", "1"],
+            "layer {layer}: k of the layer must be at most the circuit's 1, got 2",
+        ),
         (
             ["--layer", "layers.1.mlp.down"],
             "layer must be one of {file}'s 14, got 'layers.1.mlp.down'; did you mean {layer}?",
@@ -245,11 +264,14 @@ def test_layer_runs_on_the_circuit(call: Call, layers: Path, tmp_path: Path) -> 
         ),
         (
             ["--layer", LAYER, "--columns", "16"],
-            "inputs of the layer must fit the activation buffer of 2 words, got 8 words",
+            (
+                "layer {layer}: inputs of the layer must fit the activation buffer of 2 words, "
+                "got 8 words"
+            ),
         ),
         (
             ["--layer", LAYER, "--act-bits", "4"],
-            "activation bits of the layer must be at most the circuit's 4, got 8",
+            "layer {layer}: activation bits of the layer must be at most the circuit's 4, got 8",
         ),
     ],
 )

@@ -77,7 +77,7 @@ def test_records_meet_their_bars() -> None:
     """Of the configurations that are standard now."""
     for name, figures in json.loads(RECORDS.read_text()).items():
         config, bar = UNITS[name]
-        assert figures["config"] == vars(config), name
+        assert HardwareConfig(**figures["config"]) == config, name
         assert missed(bar, figures) == [], name
 
 

@@ -13,6 +13,7 @@ from hwgen.config import HardwareConfig
 from hwgen.weights import encode
 from sim.cases import every_kind, random_job
 from sim.engine import Engine
+from sim.jobs import cycles_of
 
 PLAIN = [
     HardwareConfig(kind="addsub", k=2, pe=2, lanes=1, act_bits=3, columns=8),
@@ -99,6 +100,8 @@ CIRCUITS = [
     HardwareConfig(
         k=1, pe=3, lanes=6, columns=30, act_bits=5, act_signed=False, digit=3, mapping="ecp5"
     ),
+    HardwareConfig(k=2, pe=5, lanes=6, act_bits=5, columns=96, views=3, exponents=5),
+    HardwareConfig(kind="addsub", pe=3, lanes=4, columns=64, views=2, exponents=1),
 ]
 
 
@@ -111,7 +114,7 @@ def test_circuits_equal_the_reference(config: HardwareConfig) -> None:
     engine.close()
     for number, (job, got) in enumerate(zip(jobs, outcome.results, strict=True)):
         assert (got == job.expected()).all(), f"job {number}, seed 3"
-    assert outcome.cycles == sum(job.steps(config) for job in jobs) + config.latency
+    assert outcome.cycles == cycles_of(jobs, config)
 
 
 def test_ternary_layer_takes_one_pass() -> None:

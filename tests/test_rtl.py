@@ -10,6 +10,7 @@ from hwgen.emit import verilog
 from sim import rtl
 from sim.cases import every_kind, random_job
 from sim.engine import Engine
+from sim.jobs import cycles_of
 from sim.lint import lint
 from sim.standard import SMALL, STANDARD
 
@@ -65,7 +66,7 @@ def test_engine_equals_reference(config: HardwareConfig) -> None:
         for number, (job, got) in enumerate(zip(jobs, outcome.results, strict=True)):
             assert (got == job.expected()).all(), f"job {number}, idle {idle}, seed 7"
         if not idle:
-            assert outcome.cycles == sum(job.steps(config) for job in jobs) + config.latency
+            assert outcome.cycles == cycles_of(jobs, config)
     engine.close()
 
 

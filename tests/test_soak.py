@@ -23,6 +23,8 @@ def test_stopped_soak_goes_on(tmp_path: Path) -> None:
     assert (whole.done, whole.unequal) == (12, 0)
     assert whole.integers > 0
     assert whole.resets > 0
+    assert whole.timed > 0
+    assert whole.right
     layers = 0
 
     def stop() -> None:
@@ -52,6 +54,7 @@ def test_wrong_integers_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(soaking, "random_job", other)
     done = soak(Soak(seed=1, layers=3, circuits=1), tmp_path / "soak.json")
     assert done.unequal > 0
+    assert not done.right
 
 
 def test_random_circuits_are_valid_and_differ() -> None:

@@ -9,10 +9,12 @@ from hwgen.config import HardwareConfig
 from sim.cases import random_job
 from sim.engine import Engine
 from sim.jobs import Job
-from sim.laid import lay_out
+from sim.laid import Laid, lay_out
 from sim.memory import Memory
+from sim.parts import known_parts, memory_of
 from sim.standard import SMALL
-from sim.system import duty, known_parts, memory_of
+from sim.system import Duty, duty
+from sim.transfers import bytes_of, transfers, word_sizes
 
 MEMORIES = {
     "ample": Memory(1e6),
@@ -25,8 +27,8 @@ MEMORIES = {
 }
 
 
-def long_jobs(config: HardwareConfig, seed: int, tokens: int) -> list[Job]:
-    """Return a layer of thousands of steps, as a pool of one engine runs it."""
+def long_layer(config: HardwareConfig, seed: int, tokens: int) -> tuple[Laid, list[Job]]:
+    """Return a layer of thousands of steps, and its jobs as a pool of one engine runs them."""
     rng = np.random.default_rng(seed)
     words = config.buffer_words
     job = random_job(
@@ -34,7 +36,12 @@ def long_jobs(config: HardwareConfig, seed: int, tokens: int) -> list[Job]:
         group=int(rng.choice([config.lanes, 2 * config.lanes, words * config.lanes])),
         tokens=tokens,
     )  # fmt: skip
-    return lay_out(job.stage, config, 1).jobs(job.codes, config)[0]
+    laid = lay_out(job.stage, config, 1)
+    return laid, laid.jobs(job.codes, config)[0]
+
+
+def predicted(laid: Laid, config: HardwareConfig, memory: Memory, tokens: int) -> Duty:
+    return duty("layer", laid.stage, laid.tiling, config, memory, tokens)
 
 
 @pytest.fixture(scope="module")
@@ -47,48 +54,51 @@ def engines() -> list[Engine]:
 @pytest.mark.parametrize("number", range(len(SMALL)))
 def test_within_two_percent(engines: list[Engine], number: int, tokens: int, name: str) -> None:
     engine, memory, seed = engines[number], MEMORIES[name], 5 + number
-    jobs = long_jobs(engine.config, seed, tokens)
-    predicted = duty("layer", jobs, engine.config, memory)
+    laid, jobs = long_layer(engine.config, seed, tokens)
+    due = predicted(laid, engine.config, memory, tokens)
     outcome = engine.run(jobs, memory=memory)
     for job, got in zip(jobs, outcome.results, strict=True):
         assert (got == job.expected()).all(), f"seed {seed}"
-    error = predicted.cycles / outcome.total_cycles - 1
-    assert abs(error) <= 0.02, f"{predicted}, RTL {outcome.total_cycles}, seed {seed}"
+    error = due.cycles / outcome.total_cycles - 1
+    assert abs(error) <= 0.02, f"{due}, RTL {outcome.total_cycles}, seed {seed}"
     free = engine.run(jobs)
-    assert free.cycles == predicted.compute
+    assert free.cycles == due.compute
 
 
 def test_bench_memory_gives_just_its_bandwidth(engines: list[Engine]) -> None:
     """A narrow memory takes the long-run time of its bytes, whatever its rows and refreshes."""
     engine = engines[0]
-    jobs = long_jobs(engine.config, 1, 1)
+    laid, jobs = long_layer(engine.config, 1, 1)
     for memory in (Memory(0.25), Memory(0.5, row_bytes=32, row_cycles=16),
                    Memory(0.5, refresh_every=100, refresh_cycles=40)):  # fmt: skip
-        transferred = duty("layer", jobs, engine.config, memory).transferred
+        transferred = predicted(laid, engine.config, memory, 1).transferred
         taken = engine.run(jobs, memory=memory).total_cycles
         assert taken == pytest.approx(transferred / memory.sustained, rel=0.01)
 
 
 def test_bound_and_stalls() -> None:
     config = SMALL[0]
-    jobs = long_jobs(config, 1, 1)
-    ample, narrow = (duty("layer", jobs, config, Memory(rate)) for rate in (1e6, 0.1))
+    laid, _ = long_layer(config, 1, 1)
+    ample, narrow = (predicted(laid, config, Memory(rate), 1) for rate in (1e6, 0.1))
     assert (ample.bound, ample.stalled) == ("compute", 1)
     assert narrow.bound == "memory"
     assert narrow.stalled == narrow.memory - narrow.compute
 
 
-def test_replayed_tiles_are_read_once() -> None:
-    config = SMALL[0]
-    one, three = (
-        duty("layer", long_jobs(config, 2, tokens), config, Memory(1)) for tokens in (1, 3)
-    )
-    stage = long_jobs(config, 2, 3)[0].stage
-    again = sum(len(job.activations(config)) for job in long_jobs(config, 2, 3))
-    sizes = -(-(config.lanes * config.act_bits + 1) // 8)
-    first = long_jobs(config, 2, 1)[0]
-    assert stage.columns == first.stage.columns
-    assert three.transferred - one.transferred == sizes * (again - len(first.activations(config)))
+@pytest.mark.parametrize(
+    "config",
+    [
+        *SMALL,
+        HardwareConfig(kind="lut", pe=3, lanes=7, columns=56),
+        HardwareConfig(pe=3, lanes=7, columns=84, views=3, exponents=4),
+    ],
+)
+@pytest.mark.parametrize("tokens", [1, 2, 5])
+def test_bytes_are_those_of_the_words(config: HardwareConfig, tokens: int) -> None:
+    for seed in range(6):
+        laid, jobs = long_layer(config, seed, tokens)
+        words = bytes_of(transfers(jobs, config), word_sizes(config))
+        assert predicted(laid, config, Memory(1), tokens).transferred == words, f"seed {seed}"
 
 
 def test_parts_by_name() -> None:

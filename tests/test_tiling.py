@@ -86,12 +86,12 @@ def filled(value: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("changes", "parameters", "message"),
     [
-        ({"k": 3}, {}, "k of the layer must be the circuit's 2, got 3"),
-        ({"views": 2}, {}, "views of the layer must be 1 on this circuit, got 2"),
+        ({"k": 3}, {}, "k of the layer must be at most the circuit's 2, got 3"),
+        ({"views": 2}, {}, "views of the layer must be at most the circuit's 1, got 2"),
         (
-            {"bias": np.ones(4, np.int64)},
+            {"bias": np.ones(4, np.int64), "columns": 64, "group": 64},
             {},
-            "integer bias of the layer must be none on this circuit, got one",
+            "inputs of the layer must fit the activation buffer of 8 words, got 9 words",
         ),
         ({"monomials": (1, 2, 3)}, {}, "terms of the layer must be at most 2, got 3"),
         ({"out": 21}, {}, "rows of the layer must be at most 20, got 21"),
@@ -133,7 +133,7 @@ def filled(value: int) -> np.ndarray:
         (
             {"activation": Activation(scale="group", group=8, exponents=1)},
             {},
-            "activation scale of the layer must be token or static here, got group",
+            "exponents of the layer must be at most the circuit's 0, got 1",
         ),
         (
             {"coefficients": filled(500)},
@@ -183,7 +183,7 @@ def filled(value: int) -> np.ndarray:
         (
             {"requantize": requantize(views=2)},
             {},
-            "views of the next layer must be 1 on this circuit, got 2",
+            "views of the next layer must be the layer's 1 on a circuit, got 2",
         ),
     ],
 )

@@ -83,7 +83,7 @@ def calibrate(
                 head_inputs(llm.model, module, blocks, window[None], hidden)
                 for hidden in (other, mine)
             )
-            sums.add(x, y)
+            sums.add(x, y, torch.ones(len(x)))
         for wanted in targets({head: module}, False, sums, None, how, activation):
             if (layer := quantized(wanted)) is not None:
                 yield layer
@@ -99,6 +99,10 @@ def _sums(
 ) -> Sums:
     """Sum what reaches a group.
 
+    What is added to hidden states counts by its size beside theirs: that is what the next norm
+    leaves of it. Otherwise a few tokens would decide all, whose hidden states are a thousand times
+    those of others (Sun et al., "Massive Activations in Large Language Models", arXiv 2402.17762).
+
     Parameters
     ----------
     traces : list of Trace
@@ -110,11 +114,17 @@ def _sums(
     sums = Sums()
     for float_trace, hidden in zip(traces, seen, strict=True):
         coded_trace = trace(coded, groups, hidden, last=index)
-        added = float_trace.added[index]
+        x, added = coded_trace.inputs[index].float(), float_trace.added[index]
         if added is None:
-            y = float_trace.inputs[index].float()
+            sums.add(x, float_trace.inputs[index].float(), torch.ones(len(x)))
         else:
-            lacking = float_trace.before(index).float() - coded_trace.before(index).float()
-            y = added.float() - known + lacking
-        sums.add(coded_trace.inputs[index].float(), y)
+            before, added = float_trace.before(index).float(), added.float()
+            y = before - coded_trace.before(index).float() + added - known
+            sums.add(x, y, 1 / _power(before + added))
     return sums
+
+
+def _power(hidden: Tensor) -> Tensor:
+    """Return the mean square of each token's hidden state, above zero; float32, (tokens,)."""
+    power = hidden.square().mean(1)
+    return power.clamp(min=1e-12 * float(power.max().clamp(min=1e-12)))

@@ -64,22 +64,26 @@ class Sums:
 
     Attributes
     ----------
-    hessian, cross : float32, (in, in), (in or out, in)
-        Means of ``x x^T`` and ``y x^T``; y are the float layers' inputs, or wanted outputs.
+    hessian, cross, mean : float32, (in, in), (in or out, in), (in,)
+        Weighted means of ``x x^T``, ``y x^T`` and ``x``; y are the float layers' inputs, or wanted
+        outputs.
+    low, high : float32, (in,)
+        Least and largest inputs.
     """
 
     def __init__(self) -> None:
-        self.tokens = 0
+        self.weight = 0.0
         self.hessian = self.cross = self.mean = torch.zeros(())
         self.low = self.high = self.sample = torch.zeros(0)
 
-    def add(self, x: Tensor, y: Tensor) -> None:
-        """Add tokens; float32, (tokens, in) and (tokens, in or out)."""
-        before, self.tokens = self.tokens, self.tokens + len(x)
-        old, new = before / self.tokens, 1 / self.tokens
-        self.hessian = old * self.hessian + new * (x.T @ x)
-        self.cross = old * self.cross + new * (y.T @ x)
-        self.mean = old * self.mean + new * x.sum(0)
+    def add(self, x: Tensor, y: Tensor, weights: Tensor) -> None:
+        """Add tokens; float32, (tokens, in), (tokens, in or out) and (tokens,)."""
+        before, self.weight = self.weight, self.weight + float(weights.sum())
+        old, new = before / self.weight, 1 / self.weight
+        counted = x * weights[:, None]
+        self.hessian = old * self.hessian + new * (counted.T @ x)
+        self.cross = old * self.cross + new * (y.T @ counted)
+        self.mean = old * self.mean + new * counted.sum(0)
         low, high = x.aminmax(dim=0)
         self.low = torch.minimum(self.low, low) if before else low
         self.high = torch.maximum(self.high, high) if before else high

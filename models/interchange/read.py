@@ -97,8 +97,8 @@ def import_layers(
                 summary.rounding = max(summary.rounding, done.rounding)
                 yield done.layer
 
-        info = {"model": source, "format": f"import of {opened.kind}", "layers": pattern,
-                "act_bits": str(activation.bits)}  # fmt: skip
+        info = {"model": source, "format": f"import of {opened.kind}", "layers": pattern}
+        info |= activation.info
         save(file, layers(), info)
     return summary
 

@@ -575,8 +575,8 @@ module scaler(sum_slot, sum_term, sum_first, sum_valid, coefficient, offset, use
   wire [13:0] _00_;
   wire [14:0] _01_;
   wire [47:0] _02_;
-  wire [48:0] _03_;
-  wire [49:0] _04_;
+  wire [30:0] _03_;
+  wire [48:0] _04_;
   wire [29:0] _05_;
   wire [29:0] _06_;
   input clk;
@@ -630,8 +630,8 @@ module scaler(sum_slot, sum_term, sum_first, sum_valid, coefficient, offset, use
   assign old_total__data = totals[total_slot];
   assign { _01_[14], group_sum } = $signed(_00_) + $signed(value);
   assign _02_ = total_first ? 48'h000000000000 : old_total__data;
-  assign _03_ = $signed(_02_) + $signed(product);
-  assign { _04_[49:48], new_total__data } = $signed(_03_) + $signed(x_product);
+  assign _03_ = $signed(product) + $signed(x_product);
+  assign { _04_[48], new_total__data } = $signed(_02_) + $signed(_03_);
   assign _05_ = $signed(coefficient) * $signed(group_sum_held);
   assign _06_ = $signed(offset) * $signed(x_sum);
   always @(posedge clk)
@@ -652,38 +652,38 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   wire _00_;
   wire _01_;
   wire _02_;
-  wire _03_;
+  wire [2:0] _03_;
   wire _04_;
   wire _05_;
-  wire [13:0] _06_;
-  wire [14:0] _07_;
-  wire [10:0] _08_;
+  wire _06_;
+  wire [13:0] _07_;
+  wire [14:0] _08_;
   wire [10:0] _09_;
   wire [10:0] _10_;
-  wire _11_;
+  wire [10:0] _11_;
   wire _12_;
   wire _13_;
   wire _14_;
   wire _15_;
   wire _16_;
-  wire [2:0] _17_;
-  wire _18_;
-  wire _19_;
+  wire _17_;
   input clk;
   wire clk;
   input [15:0] coefficients;
   wire [15:0] coefficients;
   output coefficients_read;
   wire coefficients_read;
-  reg [23:0] done;
+  wire [10:0] done;
   reg done_valid;
   reg [1:0] \drain.slot ;
   reg [21:0] \drain.step ;
   reg drain_valid;
   input [21:0] ended;
   wire [21:0] ended;
+  wire \ended$21.last ;
   input ends;
   wire ends;
+  wire ends_row;
   reg [23:0] factor;
   reg factor_valid;
   wire last_slot;
@@ -695,8 +695,8 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   output [48:0] results;
   wire [48:0] results;
   reg \results.last ;
-  reg [23:0] rounding;
-  reg rounding_valid;
+  reg round_valid;
+  reg [10:0] rounding;
   input rst;
   wire rst;
   wire [47:0] scaler_0__total;
@@ -713,32 +713,32 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   reg [23:0] value;
   reg [10:0] value_0;
   reg value_valid;
-  reg [13:0] x_group_sum;
+  reg [13:0] x_group_sum_0;
   input [10:0] x_sum;
   wire [10:0] x_sum;
   reg [10:0] x_value;
   assign last_slot = \drain.slot  == 2'h3;
-  assign _00_ = coefficients_read & value[8];
-  assign offsets_read = _00_ & value[14];
-  assign scales_read = _02_ & total[15];
-  assign _13_ = factor[8] & factor[14];
-  assign _14_ = ! total[7];
-  assign _15_ = total[11] & _14_;
-  assign _16_ = ~ last_slot;
-  assign _17_ = \drain.slot  + 1'h1;
+  assign _00_ = total_valid & total[12];
+  assign ends_row = _00_ & total[8];
+  assign _12_ = coefficients_read & value[8];
+  assign offsets_read = _12_ & value[14];
+  assign _13_ = total[23:22] == 2'h3;
+  assign \ended$21.last  = total[13] & _13_;
+  assign scales_read = ends_row & total[15];
+  assign _14_ = factor[8] & factor[14];
+  assign _15_ = ! total[7];
+  assign _01_ = total[11] & _15_;
+  assign _02_ = ~ last_slot;
+  assign _03_ = \drain.slot  + 1'h1;
   assign coefficients_read = value_valid & value[10];
-  assign _01_ = total_valid & total[12];
-  assign _02_ = _01_ & total[8];
-  assign _03_ = ! value[23:22];
-  assign _04_ = value_valid & _03_;
-  assign _05_ = _04_ & value[8];
-  assign _06_ = value[9] ? 14'h0000 : x_group_sum;
-  assign _07_ = $signed(_06_) + $signed(x_value);
-  assign _08_ = \drain.slot [0] ? sums[43:33] : sums[32:22];
-  assign _09_ = \drain.slot [0] ? sums[21:11] : sums[10:0];
-  assign _10_ = \drain.slot [1] ? _08_ : _09_;
-  assign _11_ = rounding[23:22] == 2'h3;
-  assign _12_ = rounding[13] & _11_;
+  assign _04_ = ! value[23:22];
+  assign _05_ = value_valid & _04_;
+  assign _06_ = _05_ & value[8];
+  assign _07_ = value[9] ? 14'h0000 : x_group_sum_0;
+  assign _08_ = $signed(_07_) + $signed(x_value);
+  assign _09_ = \drain.slot [0] ? sums[43:33] : sums[32:22];
+  assign _10_ = \drain.slot [0] ? sums[21:11] : sums[10:0];
+  assign _11_ = \drain.slot [1] ? _09_ : _10_;
   always @(posedge clk)
     value <= { \drain.slot , \drain.step  };
   always @(posedge clk)
@@ -746,24 +746,22 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   always @(posedge clk)
     total <= factor;
   always @(posedge clk)
-    done <= total;
-  always @(posedge clk)
-    rounding <= done;
-  always @(posedge clk)
     x_value <= x_sum;
   always @(posedge clk)
-    value_0 <= _10_;
+    rounding <= { done[10:3], 1'h0, done[1:0] };
   always @(posedge clk)
-    if (_05_) x_group_sum <= _07_[13:0];
+    value_0 <= _11_;
   always @(posedge clk)
     if (rst) valid <= 1'h0;
-    else valid <= rounding_valid;
+    else valid <= round_valid;
   always @(posedge clk)
-    if (rst) rounding_valid <= 1'h0;
-    else rounding_valid <= done_valid;
+    if (rst) round_valid <= 1'h0;
+    else round_valid <= done_valid;
   always @(posedge clk)
     if (rst) done_valid <= 1'h0;
-    else done_valid <= _02_;
+    else done_valid <= ends_row;
+  always @(posedge clk)
+    if (_06_) x_group_sum_0 <= _08_[13:0];
   always @(posedge clk)
     if (rst) total_valid <= 1'h0;
     else total_valid <= factor_valid;
@@ -777,22 +775,26 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
     if (ends) \drain.step  <= ended;
   always @(posedge clk)
     if (ends) \drain.slot  <= 2'h0;
-    else if (drain_valid) \drain.slot  <= _17_[1:0];
+    else if (drain_valid) \drain.slot  <= _03_[1:0];
   always @(posedge clk)
     if (rst) drain_valid <= 1'h0;
-    else if (_18_) drain_valid <= _19_;
+    else if (_16_) drain_valid <= _17_;
   always @(posedge clk)
     if (rst) \results.last  <= 1'h0;
-    else \results.last  <= _12_;
-  assign _18_ = | { drain_valid, ends };
-  assign _19_ = ends ? 1'h1 : _16_;
+    else \results.last  <= rounding[3];
+  reg [9:0] _57_;
+  always @(posedge clk)
+    _57_ <= { total[21:15], \ended$21.last , total[23:22] };
+  assign { done[10:3], done[1:0] } = _57_;
+  assign _16_ = | { drain_valid, ends };
+  assign _17_ = ends ? 1'h1 : _02_;
   requantizer requantizer_0 (
     .clk(clk),
-    .enable(rounding[15]),
+    .enable(rounding[4]),
     .result(requantizer_0__result),
     .rst(rst),
     .scale(scales),
-    .shift(rounding[21:16]),
+    .shift(rounding[10:5]),
     .total(scaler_0__total)
   );
   scaler scaler_0 (
@@ -805,13 +807,14 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
     .sum_term(value[7]),
     .sum_valid(value_valid),
     .total(scaler_0__total),
-    .total_first(_15_),
+    .total_first(_01_),
     .total_slot(total[23:22]),
     .total_valid(total_valid),
-    .use_offset(_13_),
+    .use_offset(_14_),
     .value(value_0),
-    .x_sum(x_group_sum)
+    .x_sum(x_group_sum_0)
   );
+  assign done[2] = 1'h0;
   assign results = { \results.last , requantizer_0__result };
 endmodule
 
@@ -837,25 +840,26 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire _017_;
   wire _018_;
   wire _019_;
-  wire [3:0] _020_;
+  wire _020_;
   wire [3:0] _021_;
-  wire _022_;
-  wire [1:0] _023_;
-  wire [1:0] _024_;
-  wire _025_;
-  wire [4:0] _026_;
-  wire [2:0] _027_;
+  wire [2:0] _022_;
+  wire [3:0] _023_;
+  wire _024_;
+  wire [1:0] _025_;
+  wire [1:0] _026_;
+  wire _027_;
   wire [4:0] _028_;
-  wire _029_;
-  wire [4:0] _030_;
+  wire [4:0] _029_;
+  wire _030_;
   wire [4:0] _031_;
-  wire _032_;
-  wire [17:0] _033_;
+  wire [4:0] _032_;
+  wire _033_;
   wire [17:0] _034_;
-  wire [3:0] _035_;
+  wire [17:0] _035_;
   wire [3:0] _036_;
   wire [3:0] _037_;
-  wire [4:0] _038_;
+  wire [3:0] _038_;
+  wire [4:0] _039_;
   output [2:0] address;
   reg [2:0] address;
   reg busy;
@@ -926,59 +930,7 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire x_done;
   output x_read;
   wire x_read;
-  assign _006_ = ~ x_available;
-  assign \waits.activations  = _004_ & _006_;
-  assign _007_ = busy & ends_sums;
-  assign _008_ = ~ coefficients_available;
-  assign \waits.coefficients  = _007_ & _008_;
-  assign _010_ = busy & _009_;
-  assign _011_ = ~ offsets_available;
-  assign \waits.offsets  = _010_ & _011_;
-  assign _013_ = busy & _012_;
-  assign _014_ = ~ scales_available;
-  assign \waits.scales  = _013_ & _014_;
-  assign _015_ = busy & ends_row;
-  assign _016_ = ~ room_available;
-  assign \waits.results  = _015_ & _016_;
-  assign _017_ = | { \waits.results , \waits.scales , \waits.offsets , \waits.coefficients , \waits.activations , \waits.weights  };
-  assign _018_ = ~ _017_;
-  assign valid = busy & _018_;
-  assign word_claim = valid & needs_word;
-  assign coefficients_claim = valid & ends_sums;
-  assign _009_ = ends_group & layer[35];
-  assign offsets_claim = valid & _009_;
-  assign _012_ = ends_row & layer[36];
-  assign scales_claim = valid & _012_;
-  assign room_claim = valid & ends_row;
-  assign x_done = room_claim & \step.last_tile ;
-  assign _019_ = ~ busy;
-  assign i__ready = _019_ | x_done;
-  assign _020_ = digit + 1'h1;
-  assign _021_ = \step.last  ? 4'h0 : _020_;
-  assign _023_ = term + 1'h1;
-  assign _024_ = \step.last_term  ? 2'h0 : _023_;
-  assign _026_ = word + 1'h1;
-  assign _028_ = \step.last_word  ? 5'h00 : _026_;
-  assign _030_ = group + 1'h1;
-  assign _031_ = \step.last_group  ? 5'h00 : _030_;
-  assign _029_ = _025_ & \step.last_word ;
-  assign _032_ = _029_ & \step.last_group ;
-  assign _033_ = row_tile + 1'h1;
-  assign _034_ = \step.last_tile  ? 18'h00000 : _033_;
-  assign _022_ = valid & \step.last ;
-  assign _025_ = _022_ & \step.last_term ;
-  assign _035_ = address + 1'h1;
-  assign _036_ = ends_row ? 4'h0 : _035_;
-  assign { _000_[3], step[2:0] } = 3'h7 - digit;
-  assign \step.first  = ! digit;
-  assign \step.last  = digit == 3'h7;
-  assign \step.mask  = layer[34:31] >> { 1'h0, term, 1'h0 };
-  assign _027_ = layer[30:29] - 1'h1;
-  assign \step.last_term  = term == _027_;
-  assign \step.first_word  = ! word;
-  assign _037_ = \step.last_group  ? layer[28:25] : layer[24:21];
-  assign _038_ = _037_ - 1'h1;
-  assign \step.last_word  = word == _038_;
+  assign \step.last_word  = word == _039_;
   assign \step.first_group  = ! group;
   assign _001_ = layer[20:17] - 1'h1;
   assign \step.last_group  = group == _001_;
@@ -989,27 +941,80 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   assign ends_sums = \step.last  & \step.last_word ;
   assign ends_group = ends_sums & \step.last_term ;
   assign ends_row = ends_group & \step.last_group ;
-  assign _005_ = ~ word_available;
-  assign \waits.weights  = _004_ & _005_;
-  assign _004_ = busy & needs_word;
+  assign _004_ = ~ word_available;
+  assign _005_ = needs_word & _004_;
+  assign \waits.weights  = busy & _005_;
+  assign _006_ = ~ x_available;
+  assign _007_ = needs_word & _006_;
+  assign \waits.activations  = busy & _007_;
+  assign _008_ = ~ coefficients_available;
+  assign _009_ = ends_sums & _008_;
+  assign \waits.coefficients  = busy & _009_;
+  assign _011_ = ~ offsets_available;
+  assign _012_ = _010_ & _011_;
+  assign \waits.offsets  = busy & _012_;
+  assign _014_ = ~ scales_available;
+  assign _015_ = _013_ & _014_;
+  assign \waits.scales  = busy & _015_;
+  assign _016_ = ~ room_available;
+  assign _017_ = ends_row & _016_;
+  assign \waits.results  = busy & _017_;
+  assign _018_ = | { \waits.results , \waits.scales , \waits.offsets , \waits.coefficients , \waits.activations , \waits.weights  };
+  assign _019_ = ~ _018_;
+  assign valid = busy & _019_;
+  assign word_claim = valid & needs_word;
+  assign coefficients_claim = valid & ends_sums;
+  assign _010_ = ends_group & layer[35];
+  assign offsets_claim = valid & _010_;
+  assign _013_ = ends_row & layer[36];
+  assign scales_claim = valid & _013_;
+  assign room_claim = valid & ends_row;
+  assign x_done = room_claim & \step.last_tile ;
+  assign _020_ = ~ busy;
+  assign i__ready = _020_ | x_done;
+  assign _021_ = digit + 1'h1;
+  assign _023_ = \step.last  ? 4'h0 : _021_;
+  assign _025_ = term + 1'h1;
+  assign _026_ = \step.last_term  ? 2'h0 : _025_;
+  assign _028_ = word + 1'h1;
+  assign _029_ = \step.last_word  ? 5'h00 : _028_;
+  assign _031_ = group + 1'h1;
+  assign _032_ = \step.last_group  ? 5'h00 : _031_;
+  assign _030_ = _027_ & \step.last_word ;
+  assign _033_ = _030_ & \step.last_group ;
+  assign _034_ = row_tile + 1'h1;
+  assign _035_ = \step.last_tile  ? 18'h00000 : _034_;
+  assign _024_ = valid & \step.last ;
+  assign _027_ = _024_ & \step.last_term ;
+  assign _036_ = address + 1'h1;
+  assign _038_ = ends_row ? 4'h0 : _036_;
+  assign { _000_[3], step[2:0] } = 3'h7 - digit;
+  assign \step.first  = ! digit;
+  assign \step.last  = digit == 3'h7;
+  assign \step.mask  = layer[34:31] >> { 1'h0, term, 1'h0 };
+  assign _022_ = layer[30:29] - 1'h1;
+  assign \step.last_term  = term == _022_;
+  assign \step.first_word  = ! word;
+  assign _037_ = \step.last_group  ? layer[28:25] : layer[24:21];
+  assign _039_ = _037_ - 1'h1;
   always @(posedge clk)
     if (rst) address <= 3'h0;
-    else if (_025_) address <= _036_[2:0];
+    else if (_027_) address <= _038_[2:0];
   always @(posedge clk)
     if (rst) row_tile <= 17'h00000;
-    else if (_032_) row_tile <= _034_[16:0];
+    else if (_033_) row_tile <= _035_[16:0];
   always @(posedge clk)
     if (rst) group <= 4'h0;
-    else if (_029_) group <= _031_[3:0];
+    else if (_030_) group <= _032_[3:0];
   always @(posedge clk)
     if (rst) word <= 4'h0;
-    else if (_025_) word <= _028_[3:0];
+    else if (_027_) word <= _029_[3:0];
   always @(posedge clk)
     if (rst) term <= 1'h0;
-    else if (_022_) term <= _024_[0];
+    else if (_024_) term <= _026_[0];
   always @(posedge clk)
     if (rst) digit <= 3'h0;
-    else if (valid) digit <= _021_[2:0];
+    else if (valid) digit <= _023_[2:0];
   always @(posedge clk)
     if (i__ready) layer <= i__payload;
   always @(posedge clk)

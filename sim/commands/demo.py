@@ -4,9 +4,10 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from hwgen.flags import add_config_flags, config_from
+from hwgen.flags import add_config_flags, settings_from
 from models.cli import Commands
 from sim.commands import BUILD
+from sim.fit import FITTED
 
 EXAMPLE = "python -m sim demo --format ternary:scale=group,group=64"
 
@@ -21,18 +22,18 @@ def add(commands: Commands) -> None:
     sub.add_argument("--prompt", help="text that the model reads (default: a short sentence)")
     sub.add_argument("-o", dest="folder", type=Path, default=BUILD / "demo",
                      help="folder of all results (default: %(default)s)")  # fmt: skip
-    add_config_flags(sub, skip=("k",))
+    add_config_flags(sub, fitted=FITTED)
 
 
 def run(arguments: Namespace) -> None:
     """Run the demo, print its table, draw its picture, and fail unless all is equal."""
-    config = config_from(arguments, 1)
     from sim.demo import run_demo
     from sim.real import PROMPT
     from sim.report import picture, table
 
     prompt = arguments.prompt or PROMPT
-    results, config = run_demo(arguments.model, arguments.format, prompt, config, arguments.folder)
+    given = settings_from(arguments)
+    results, config = run_demo(arguments.model, arguments.format, prompt, given, arguments.folder)
     drawn = arguments.folder / "layers.png"
     picture(results, config, f"{arguments.model}, {arguments.format}", drawn)
     print(table(results))

@@ -9,7 +9,8 @@ from hwgen.flags import add_config_flags
 from models.checks import require
 from models.cli import Commands
 from models.store import open_layers
-from sim.commands.flags import add_system_flags, file_config, system_from
+from sim.commands.flags import add_system_flags, file_config, source_of, system_from
+from sim.fit import FITTED
 
 EXAMPLE = (
     'python -m sim generate build/int4.safetensors --prompt "The capital of France is" --tokens 16'
@@ -31,41 +32,42 @@ def add(commands: Commands) -> None:
                      help="circuits side by side on this machine's cores (default: 2)")  # fmt: skip
     add_system_flags(sub)
     sub.add_argument("--json", action="store_true", help="print JSON")
-    sub.add_argument("--k", type=int, metavar="N", help="weight planes (default: the file's)")
-    add_config_flags(sub, skip=("k",))
+    add_config_flags(sub, fitted=FITTED)
 
 
 def run(arguments: Namespace) -> None:
     """Print a text as it comes, then what it took; fail unless all integers compared are equal."""
     require(arguments.tokens >= 1, "tokens", "be 1 or more", arguments.tokens)
     require(arguments.engines >= 1, "engines", "be 1 or more", arguments.engines)
-    clock, memory = system_from(arguments)
+    system = system_from(arguments)
     with open_layers(arguments.file) as file:
-        source = arguments.model or file.info.get("model")
-        if not source:
-            raise ValueError(f"--model must be given, as {arguments.file} names none")
+        source = source_of(arguments, file)
         config = file_config(arguments, file)
         from models.llm import load
         from sim.generate import figures, report
         from sim.generate import generate as run_model
-        from sim.system import layer_duties
+        from sim.whole import pass_duties, shape_of
 
+        llm = load(source)
+        shape = shape_of(llm)
         done = run_model(
-            load(source), file, arguments.prompt, arguments.tokens, config,
+            llm, file, arguments.prompt, arguments.tokens, config,
             engines=arguments.engines, check=arguments.check,
             show=lambda piece: None if arguments.json else print(piece, end="", flush=True),
         )  # fmt: skip
-        duties = [
-            duty
-            for name in file.names
-            for duty in layer_duties(file.layer(name), config, memory, 1)
-        ]
-    speed = clock / sum(duty.cycles for duty in duties)
+        layers = list(map(file.layer, file.names))
+    read = done.prompt_tokens
+    passes = {
+        "decode": pass_duties(shape, layers, config, system.memory, system.host, 1, read),
+        "prefill": pass_duties(shape, layers, config, system.memory, system.host, read),
+    }
+    speeds = {"decode": system.speed(passes["decode"]),
+              "prefill": read * system.speed(passes["prefill"])}  # fmt: skip
     if arguments.json:
-        print(json.dumps({**figures(done), "predicted_tokens_per_second": speed}, indent=2))
+        print(json.dumps({**figures(done), "predicted_tokens_per_second": speeds}, indent=2))
     else:
         print(f"\n\n{report(done)}")
-        print(f"predicted: {speed:.1f} tokens/s at {arguments.clock:g} MHz, "
-              f"{memory.sustained * clock / 1e9:.2f} GB/s")  # fmt: skip
+        print(f"predicted: {speeds['decode']:.1f} tokens/s, {speeds['prefill']:.1f} of the prompt, "
+              f"at {system}")  # fmt: skip
     if done.unequal:
         sys.exit(1)

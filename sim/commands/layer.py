@@ -7,9 +7,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from hwgen.flags import add_config_flags, config_from
+from hwgen.flags import add_config_flags, settings_from
 from models.cli import Commands
 from models.store import open_layers
+from sim.commands.flags import source_of
+from sim.fit import FITTED, fitted
 
 EXAMPLE = "python -m sim layer build/demo/layers.safetensors --layer layers.3.mlp.down_proj"
 
@@ -24,22 +26,18 @@ def add(commands: Commands) -> None:
     sub.add_argument("--waves", type=Path, metavar="FILE", help="write FST waves")
     sub.add_argument("--picture", type=Path, metavar="FILE", help="write a PNG picture")
     sub.add_argument("--json", action="store_true", help="print JSON")
-    sub.add_argument("--k", type=int, metavar="N", help="weight planes (default: the layer's)")
-    add_config_flags(sub, skip=("k",))
+    add_config_flags(sub, fitted=FITTED)
 
 
 def run(arguments: Namespace) -> None:
     """Run a layer, print its line, and fail unless all is equal."""
     with open_layers(arguments.file) as file:
         found = file.layer(arguments.layer)
-        source = arguments.model or file.info["model"]
-    planes = found.paths[0].stages[0].k if arguments.k is None else arguments.k
-    config = config_from(arguments, planes)
-    from sim.engine import Engine
-    from sim.layer import check_config, run_layer
-
-    check_config(found, config)
+        source = source_of(arguments, file)
+    config = fitted([found], settings_from(arguments))
     from models.llm import load
+    from sim.engine import Engine
+    from sim.layer import run_layer
     from sim.real import PROMPT, errors_of, inputs_of
     from sim.report import as_json, picture, table
 

@@ -39,6 +39,7 @@ def run(arguments: Namespace) -> None:
     with tqdm(desc="soak", unit="layer", total=start.layers, initial=there, leave=False) as bar:
         done = run_soak(start, arguments.state, bar.update)
     ran = f"{done.done} layers on {done.circuits} circuits, {done.resets} after a reset"
-    print(f"{ran}: {done.integers - done.unequal} of {done.integers} integers equal")
-    if done.unequal:
+    timed = f"{done.timed - done.late} of {done.timed} cycle counts as predicted"
+    print(f"{ran}: {done.integers - done.unequal} of {done.integers} integers equal, {timed}")
+    if not done.right:
         sys.exit(1)

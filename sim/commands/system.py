@@ -1,17 +1,16 @@
-"""The cycles of a file's layers behind a memory."""
+"""The cycles of a model behind a memory."""
 
 import json
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from tqdm import tqdm
-
 from hwgen.flags import add_config_flags
 from models.checks import require
 from models.cli import Commands
 from models.store import open_layers
-from sim.commands.flags import add_system_flags, file_config, system_from
+from sim.commands.flags import add_system_flags, file_config, source_of, system_from
+from sim.fit import FITTED
 
 EXAMPLE = (
     "python -m sim system build/int4.safetensors --memory ddr3-1600x16 --trace build/trace.json"
@@ -20,46 +19,50 @@ EXAMPLE = (
 
 def add(commands: Commands) -> None:
     """Add the command and its flags."""
-    sub = commands.add(
-        "system", "Predict a file's layers on a circuit behind a memory.", run, EXAMPLE
-    )
+    sub = commands.add("system", "Predict a model on a circuit behind a memory.", run, EXAMPLE)
     sub.add_argument("file", type=Path, help="what python -m models quantize wrote")
-    sub.add_argument("--tokens", type=int, default=1, help="read at once (default: 1)")
+    sub.add_argument("--model", help="the model (default: the one that the file was made from)")
+    sub.add_argument("--tokens", type=int, default=64,
+                     help="of a prompt, after which one is decoded (default: 64)")  # fmt: skip
     add_system_flags(sub)
-    sub.add_argument("--picture", type=Path, metavar="FILE", help="write a PNG timeline")
+    sub.add_argument("--picture", type=Path, metavar="FILE",
+                     help="write a PNG timeline of the decoded token")  # fmt: skip
     sub.add_argument("--trace", type=Path, metavar="FILE",
-                     help="write a trace for Perfetto or Chrome")  # fmt: skip
+                     help="write a trace of it for Perfetto or Chrome")  # fmt: skip
     sub.add_argument("--json", action="store_true", help="print JSON")
-    sub.add_argument("--k", type=int, metavar="N", help="weight planes (default: the file's)")
-    add_config_flags(sub, skip=("k",))
+    add_config_flags(sub, fitted=FITTED)
 
 
 def run(arguments: Namespace) -> None:
-    """Print what the layers take together, by kind; draw and trace them if asked to."""
+    """Print what a decoded token and a prompt take, by kind; draw and trace the token."""
     require(arguments.tokens >= 1, "tokens", "be 1 or more", arguments.tokens)
-    clock, memory = system_from(arguments)
-
-    from sim.system import layer_duties, table
-    from sim.timeline import picture, write_trace
-
+    system = system_from(arguments)
     with open_layers(arguments.file) as file:
+        source = source_of(arguments, file)
         config = file_config(arguments, file)
-        duties = [
-            duty
-            for name in tqdm(file.names, desc="laying out", unit="layer", leave=False)
-            for duty in layer_duties(file.layer(name), config, memory, arguments.tokens)
-        ]
+        layers = list(map(file.layer, file.names))
+    from models.llm import load
+    from sim.system import table
+    from sim.timeline import picture, write_trace
+    from sim.whole import pass_duties, shape_of
+
+    shape, tokens = shape_of(load(source)), arguments.tokens
+    prefill = pass_duties(shape, layers, config, system.memory, system.host, tokens)
+    decode = pass_duties(shape, layers, config, system.memory, system.host, 1, tokens)
     if arguments.picture:
-        title = f"{arguments.file.name}, {arguments.tokens} tokens at {arguments.clock:g} MHz"
-        picture(duties, clock, title, arguments.picture)
+        title = f"{arguments.file.name}, a token after {tokens} others, at {system}"
+        picture(decode, system.clock, title, arguments.picture)
     if arguments.trace:
-        write_trace(duties, clock, arguments.trace)
-    seconds = sum(duty.cycles for duty in duties) / clock
-    speed = arguments.tokens / seconds
+        write_trace(decode, system.clock, arguments.trace)
+    speeds = {"decode": system.speed(decode), "prefill": tokens * system.speed(prefill)}
     if arguments.json:
-        layers = [{**asdict(duty), "cycles": duty.cycles, "bound": duty.bound} for duty in duties]
-        print(json.dumps({"tokens_per_second": speed, "layers": layers}, indent=2))
+        parts = {
+            name: [{**asdict(duty), "cycles": duty.cycles, "bound": duty.bound} for duty in duties]
+            for name, duties in (("decode", decode), ("prefill", prefill))
+        }
+        print(json.dumps({"tokens_per_second": speeds, **parts}, indent=2))
         return
-    print(table(duties, clock))
-    print(f"{speed:.1f} tokens/s at {arguments.clock:g} MHz, "
-          f"{memory.sustained * clock / 1e9:.2f} GB/s")  # fmt: skip
+    print(f"a prompt of {tokens} tokens, at {system}\n{table(prefill, system.clock)}")
+    print(f"{speeds['prefill']:.1f} tokens/s\n")
+    print(f"the next token\n{table(decode, system.clock)}")
+    print(f"{speeds['decode']:.1f} tokens/s")

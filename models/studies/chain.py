@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from models.bitplane import BitplaneLayer
 from models.chain import assumed_inputs, chain_path
@@ -15,6 +13,7 @@ from models.formats.dbf import Product
 from models.llm import LLM, capture, find_layer, linear_layers
 from models.lower import real_matrix
 from models.reference import run
+from models.studies.errors import decibels, error
 
 WIDTHS = (4, 6, 8, 10, 12, 16)
 ROW = "{:<34} {:<10} " + " {:>8}" * len(WIDTHS)
@@ -69,8 +68,8 @@ def chain_width(llm: LLM, prompt: str, names: Sequence[str], spec: Product) -> l
                 for bits in WIDTHS
             ]
             outputs = [run(BitplaneLayer(full, matrix.shape[1], path), inputs) for path in paths]
-            found.append(tuple(_error(output, want) for output in outputs))
-        rows.append(Row(full, _error(torch.from_numpy(want), own), *found))
+            found.append(tuple(error(output, want) for output in outputs))
+        rows.append(Row(full, error(torch.from_numpy(want), own), *found))
     return rows
 
 
@@ -81,16 +80,7 @@ def report(rows: Sequence[Row]) -> str:
     ]
     for row in rows:
         name = row.layer.removeprefix("model.layers.")
-        label = f"{name}, {_decibels(row.weights)}"
-        lines.append(ROW.format(label, "assumed", *map(_decibels, row.assumed)))
-        lines.append(ROW.format("", "inputs", *map(_decibels, row.calibrated)))
+        label = f"{name}, {decibels(row.weights)}"
+        lines.append(ROW.format(label, "assumed", *map(decibels, row.assumed)))
+        lines.append(ROW.format("", "inputs", *map(decibels, row.calibrated)))
     return "\n".join(lines)
-
-
-def _error(output: Tensor, want: NDArray[np.float64]) -> float:
-    lost = float(np.square(output.double().numpy() - want).sum())
-    return lost / (float(np.square(want).sum()) or 1.0)
-
-
-def _decibels(ratio: float) -> str:
-    return f"{10 * np.log10(ratio):.1f} dB" if ratio else "exact"

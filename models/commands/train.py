@@ -1,0 +1,48 @@
+"""Layers that learn back what quantization lost."""
+
+from argparse import Namespace
+from dataclasses import fields
+from pathlib import Path
+
+from models.cli import Commands
+from models.commands import show
+from models.commands.flags import OUT, source_of
+from models.store import open_layers
+from models.training.settings import Settings
+
+EXAMPLE = "python -m models train build/k2.safetensors --steps 92 -o build/trained.safetensors"
+
+
+def add(commands: Commands) -> None:
+    """Add the command and its flags."""
+    text = "Learn back what quantization lost, from the float model."
+    sub = commands.add("train", text, run, EXAMPLE)
+    sub.add_argument("file", type=Path, help="file of layers to start from")
+    sub.add_argument("-o", dest="output", type=Path, required=True, help=OUT)
+    sub.add_argument("--text", default="self", help="as --calibrate of quantize (default: self)")
+    sub.add_argument("--windows", type=int, default=128, help="of that text (default: 128)")
+    sub.add_argument("--context", type=int, default=512, help="tokens a window (default: 512)")
+    sub.add_argument("--model", help="the model (default: the one that the file was made from)")
+    sub.add_argument("--device", default="", help="cpu or cuda (default: cuda if there is one)")
+    for option in fields(Settings):
+        kind = type(option.default)
+        flag, meaning = f"--{option.name.replace('_', '-')}", option.metadata["help"]
+        sub.add_argument(flag, type=kind, default=option.default,
+                         help=f"{meaning} (default: {option.default})")  # fmt: skip
+
+
+def run(arguments: Namespace) -> None:
+    """Train the layers of a file into another one."""
+    settings = Settings(**{one.name: getattr(arguments, one.name) for one in fields(Settings)})
+    with open_layers(arguments.file) as file:
+        source = source_of(arguments.model, file)
+        from models.calibration.text import calibration_windows
+        from models.llm import load
+        from models.training.run import choose_device, train_model
+
+        device = choose_device(arguments.device)
+        llm = load(source)
+        windows = calibration_windows(llm, arguments.text, arguments.windows, arguments.context)
+        text = f"{arguments.text}, {arguments.windows} x {arguments.context}"
+        train_model(llm, file, windows, settings, arguments.output, text, device)
+    show.run(Namespace(file=arguments.output, json=False))
