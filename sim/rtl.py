@@ -24,6 +24,10 @@ QUICK_BUILD = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 
 
+BENCHES = {"stream": "sim.bench_top", "axi": "sim.bench_axi"}
+"""Bench of a whole circuit, by its bus."""
+
+
 def bench_config() -> HardwareConfig:
     """Return the configuration of the circuit that this bench runs on."""
     return HardwareConfig(**json.loads(os.environ[VARIABLE]))
