@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hwgen.config import HardwareConfig
-from hwgen.emit import verilog
+from hwgen.diagram import diagram
+from hwgen.emit import emit, joined, verilog
 from hwgen.flags import add_config_flags, config_from
 from hwgen.fusesoc import core_file
 from hwgen.ports import port_table
@@ -45,7 +46,9 @@ def main() -> None:
 def write_set(config: HardwareConfig, folder: Path) -> None:
     """Write everything that belongs to a configuration; whole or not at all."""
     with whole_set(folder) as part:
-        (part / "top.v").write_text(verilog(config))
+        modules = emit(config)
+        (part / "top.v").write_text(joined(modules))
+        (part / "diagram.svg").write_text(diagram(modules, config))
         (part / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
         (part / "ports.md").write_text(port_table(config))
         (part / "planesmith.core").write_text(core_file(config))

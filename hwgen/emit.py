@@ -105,7 +105,12 @@ write_verilog -noattr
 
 def verilog(config: HardwareConfig) -> str:
     """Return the Verilog text of a whole circuit in one piece; the outermost is ``config.top``."""
-    return "\n".join(emit(config).values())
+    return joined(emit(config))
+
+
+def joined(modules: dict[str, str]) -> str:
+    """Return the text of a file with all modules."""
+    return "\n".join(modules.values())
 
 
 def _to_verilog(circuit: str) -> str:

@@ -1,9 +1,21 @@
 """Command line of the circuit at work; each command is a module of ``sim.commands``."""
 
 from models.cli import Commands, run
-from sim.commands import PROGRAM, bench, demo, faults, generate, layer, soak, speed, system, verify
+from sim.commands import (
+    PROGRAM,
+    bench,
+    demo,
+    faults,
+    generate,
+    layer,
+    soak,
+    speed,
+    sweep,
+    system,
+    verify,
+)
 
-COMMANDS = (bench, layer, generate, verify, system, speed, faults, soak, demo)
+COMMANDS = (bench, layer, generate, verify, system, speed, faults, soak, sweep, demo)
 """In the order of the help text."""
 
 

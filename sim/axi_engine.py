@@ -44,7 +44,7 @@ class AxiEngine:
         Raises
         ------
         RuntimeError
-            A write was refused, an error flag is set, or the circuit is stuck.
+            A write was refused, an error flag is set, a counter is wrong, or the circuit is stuck.
         """
         self._reset()
         found, depth = [], self.config.layer_queue
@@ -59,9 +59,15 @@ class AxiEngine:
             found += self._stream(part, idle, stall, rng)
             for _ in range(4):
                 self._clock()
-        errors = self._read(self._address["errors"])
-        if errors or self._read(self._address["status"]):
-            raise RuntimeError(f"errors must be 0 and the engine idle, got flags {errors:#x}")
+        due = {
+            "errors": 0,
+            "status": 0,
+            "steps": sum(job.steps(self.config) for job in jobs),
+            "vectors": sum(len(job.codes) for job in jobs),
+        }
+        got = {name: self._read(self._address[name]) for name in due}
+        if got != due:
+            raise RuntimeError(f"registers must be {due}, got {got}")
         return found
 
     def _reset(self) -> None:

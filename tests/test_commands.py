@@ -82,7 +82,9 @@ def test_generator_writes_the_set(call: Call, tmp_path: Path) -> None:
     assert call("hwgen", *SMALL, "--k", 1, "-o", tmp_path / "set")[0] == 0
     assert json.loads((tmp_path / "set" / "config.json").read_text())["k"] == 1
     names = sorted(file.name for file in (tmp_path / "set").iterdir())
-    assert names == ["config.json", "mine.txt", "planesmith.core", "ports.md", "top.v"]
+    assert names == [
+        "config.json", "diagram.svg", "mine.txt", "planesmith.core", "ports.md", "top.v",
+    ]  # fmt: skip
     assert call("hwgen", *SMALL, "--bus", "axi", "-o", tmp_path / "axi")[0] == 0
     names = {file.name for file in (tmp_path / "axi").iterdir()}
     assert names > {"registers.md", "planesmith_registers.h", "planesmith_registers.py"}
