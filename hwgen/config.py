@@ -33,7 +33,7 @@ def signed_width(low: int, high: int) -> int:
 class HardwareConfig:
     """Everything that decides the shape of the circuit, and nothing about a particular layer."""
 
-    k: int = parameter(2, "weight planes in a word")
+    k: int = parameter(2, "weight planes in a word: up to 16, or as many pairs of ternary ones")
     pe: int = parameter(64, "processing elements, one output row each")
     lanes: int = parameter(32, "activations per processing element and cycle")
     act_bits: int = parameter(8, "bits of an activation")
@@ -53,12 +53,12 @@ class HardwareConfig:
     acc_bits: int = parameter(48, "bits of an accumulator")
     requantize_bits: int = parameter(8, "bits of a requantized output; 0 leaves the unit out")
     weight_words: int = parameter(16, "weight words held ahead")
+    link: bool = parameter(False, "results of a chain's first stage go to its second inside")
     bus: str = parameter("stream", "what the outermost module speaks", BUSES)
     stream_bits: int = parameter(0, "bits of an AXI4-Stream port; 0 is as many as its word has")
     layer_queue: int = parameter(4, "layers that wait behind the bus")
 
     def __post_init__(self) -> None:
-        self._check("k", 1, 16)
         self._check("pe", 1, 4096)
         self._check("lanes", 1, 1024)
         self._check("act_bits", 1, 16)
@@ -78,6 +78,20 @@ class HardwareConfig:
         self._check_bus()
         if self.act_bits == 1 and self.act_signed:
             raise ValueError("act_bits must be 2 or more for signed activations, got 1")
+        if self.link:
+            self.check_link()
+
+    def check_link(self) -> None:
+        """Raise ``ValueError`` unless results can be linked to activations."""
+        pe, lanes, scalers, bits = self.pe, self.lanes, self.scalers, self.requantize_bits
+        rule = f"be a multiple of the {scalers} scalers to link"
+        require(pe % scalers == 0, "pe", rule, pe)
+        require(lanes % scalers == 0, "lanes", rule, lanes)
+        rule = f"divide the {pe} processing elements or be a multiple of them to link"
+        require(pe % lanes == 0 or lanes % pe == 0, "lanes", rule, lanes)
+        rule = f"be from 2 to the activations' {self.act_bits} to link"
+        require(2 <= bits <= self.act_bits, "requantize_bits", rule, bits)
+        require(self.act_signed, "act_signed", "be True to link", self.act_signed)
 
     def _check(self, name: str, low: int, high: int) -> None:
         value = getattr(self, name)
@@ -91,6 +105,7 @@ class HardwareConfig:
         )
         if self.digit == 0:
             object.__setattr__(self, "digit", 1 if self.kind == "popcount" else self.act_bits)
+        self._check("k", 1, 32 if self.signed_weights else 16)
         if self.signed_weights:
             rule = "be even for ternary weights (or use --no-ternary)"
             require(self.k % 2 == 0, "k", rule, self.k)
@@ -105,6 +120,7 @@ class HardwareConfig:
         rule = "be 0 on plain streams (or use --bus axi)"
         require(self.bus == "axi" or not self.stream_bits, "stream_bits", rule, self.stream_bits)
         self._check("layer_queue", 1, 255)
+        require(self.bus == "stream" or not self.link, "bus", "be stream to link", self.bus)
 
     @property
     def signed_weights(self) -> bool:

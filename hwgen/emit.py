@@ -17,6 +17,7 @@ from hwgen.buffer import ParameterBuffer
 from hwgen.config import HardwareConfig
 from hwgen.layer_queue import LayerQueue
 from hwgen.layouts import parameter_layout, weight_layout
+from hwgen.link import Link
 from hwgen.output import OutputBuffer
 from hwgen.pe import ProcessingElement
 from hwgen.register_block import RegisterBlock
@@ -45,6 +46,7 @@ def components(config: HardwareConfig) -> dict[str, wiring.Component]:
         "output_buffer": OutputBuffer(config),
         "top": Top(config),
     }
+    parts |= {"link": Link(config)} if config.link else {}
     return parts | (axi_components(config) if config.bus == "axi" else {})
 
 

@@ -36,15 +36,21 @@ class Image:
     scales: Words
 
 
-def image(stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> Image:
-    """Lay out a stage for a circuit; see :meth:`Tiling.of` for the errors."""
+def image(stage: Stage, config: HardwareConfig, chain_bits: int = 16, link_words: int = 0) -> Image:
+    """Lay out a stage for a circuit; see :meth:`Tiling.of` for the errors.
+
+    Parameters
+    ----------
+    link_words : int
+        Activation words of each view that its results make inside; 0 if they go out.
+    """
     tiling = Tiling.of(stage, config, chain_bits)
     stage = folded(stage, config.coef_bits)
     pluses = [one.plus for one in passes(stage, config)]
     coefficients = stage.spread_coefficients()[..., pluses].transpose(1, 2, 0, 3)
     return Image(
         tiling,
-        _layer_words(stage, tiling, config),
+        _layer_words(stage, tiling, config, link_words),
         _weight_words(stage, tiling, config),
         _parameter_words(coefficients.reshape(stage.out, stage.groups, -1), config),
         _parameter_words(stage.spread_offset().transpose(1, 2, 0), config)[
@@ -70,6 +76,7 @@ def activation_words(
     stage: Stage,
     config: HardwareConfig,
     exponents: NDArray[np.integer] | None = None,
+    link: bool = False,
 ) -> Words:
     """Lay out input vectors.
 
@@ -78,6 +85,8 @@ def activation_words(
     codes : integers, (tokens, columns) or (tokens, views, columns)
     exponents : integers, (tokens, groups), or None
         Of each group; 0 where not given.
+    link : bool
+        The results of the stage are the vector that follows.
 
     Returns
     -------
@@ -99,7 +108,16 @@ def activation_words(
             grown[:, : stage.groups] = exponents
         each = np.arange(words) // -(-plain.group // config.lanes)
         fields.append(_bits(np.repeat(grown[:, each], views, axis=1), width))
+    if config.link:
+        fields.append(last * np.uint8(link))
     return _pack(np.concatenate(fields, axis=-1).reshape(tokens * words * views, -1))
+
+
+def weight_rows(weights: NDArray, stage: Stage, config: HardwareConfig) -> NDArray:
+    """Cut weights into words: (n, out, columns) to (words, pe, n, lanes), with zeros where none."""
+    by_word = _by_word(weights, stage, config.lanes).transpose(1, 0, 2, 3)
+    tiles = _by_tile(by_word, config.pe)  # (tiles, pe, n, words, lanes)
+    return tiles.transpose(0, 3, 1, 2, 4).reshape(-1, config.pe, len(weights), config.lanes)
 
 
 def results(words: Words, out: int, config: HardwareConfig, views: int = 1) -> NDArray[np.int64]:
@@ -147,7 +165,9 @@ def _by_tile(rows: NDArray, tile: int) -> NDArray:
     return padded.reshape(-1, tile, *rows.shape[1:])
 
 
-def _layer_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
+def _layer_words(
+    stage: Stage, tiling: Tiling, config: HardwareConfig, link_words: int = 0
+) -> Words:
     monomials = [1 << number for number in range(tiling.terms)]
     if config.kind == "popcount":
         monomials = list(stage.monomials)
@@ -164,6 +184,8 @@ def _layer_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words:
     }
     if config.views > 1:
         fields["views"] = tiling.views
+    if config.link:
+        fields |= {"link": int(link_words > 0), "link_words": link_words}
     layout = layer_layout(config)
     number = layout.const(fields).as_value().value
     return np.frombuffer(number.to_bytes(-(-layout.size // 8), "little"), np.uint8)[np.newaxis]
@@ -173,9 +195,7 @@ def _weight_words(stage: Stage, tiling: Tiling, config: HardwareConfig) -> Words
     planes = config.kind == "popcount"
     weights = unpack(stage.planes, stage.columns) if planes else pass_weights(stage, config)
     weights = np.pad(weights, [(0, config.weights - len(weights)), (0, 0), (0, 0)])
-    bits = encode(_by_word(weights, stage, config.lanes), config)
-    tiles = _by_tile(bits.transpose(1, 0, 2, 3), config.pe)  # (tiles, pe, weights, words, bits)
-    return _pack(tiles.transpose(0, 3, 1, 2, 4).reshape(tiling.words, -1))
+    return _pack(encode(weight_rows(weights, stage, config), config).reshape(tiling.words, -1))
 
 
 def _parameter_words(values: NDArray[np.integer], config: HardwareConfig) -> Words:

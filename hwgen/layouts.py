@@ -21,12 +21,15 @@ def weight_layout(config: HardwareConfig) -> data.ArrayLayout:
 def activation_layout(config: HardwareConfig) -> data.StructLayout:
     """Activation word: one integer a lane; ``last`` ends the vector.
 
-    With ``exponents``, that of the word's group.
+    With ``exponents``, that of the word's group. With ``link``, whether the vector that follows the
+    last word is that of the results of the layer that reads this one.
     """
     shape = signed(config.act_bits) if config.act_signed else unsigned(config.act_bits)
     fields: dict[str, object] = {"values": data.ArrayLayout(shape, config.lanes), "last": 1}
     if config.exponents:
         fields["exponent"] = width_of(config.exponents)
+    if config.link:
+        fields["link"] = 1
     return data.StructLayout(fields)
 
 
@@ -54,15 +57,20 @@ def parameter_layout(config: HardwareConfig) -> data.ArrayLayout:
 
 
 def output_layout(config: HardwareConfig) -> data.StructLayout:
-    """Output word: one accumulator, or requantized integer, a scaler; ``last`` ends the layer."""
+    """Output word: one accumulator, or requantized integer, a scaler; ``last`` ends the layer.
+
+    With ``link``, whether it is an activation of the next layer, and stays inside.
+    """
     values = data.ArrayLayout(signed(config.acc_bits), config.scalers)
-    return data.StructLayout({"values": values, "last": 1})
+    return data.StructLayout({"values": values, "last": 1, **({"link": 1} if config.link else {})})
 
 
 def layer_layout(config: HardwareConfig) -> data.StructLayout:
     """Describe a layer: how often each loop runs, and what to do with its sums.
 
     A monomial has the planes of a term; but for popcount, a single one: which weight of the word.
+    With ``link``, whether results stay inside, and how many words of each view's activations they
+    make.
     """
     words = width_of(config.buffer_words)
     fields = {
@@ -78,4 +86,6 @@ def layer_layout(config: HardwareConfig) -> data.StructLayout:
     }
     if config.views > 1:
         fields["views"] = width_of(config.views)
+    if config.link:
+        fields |= {"link": 1, "link_words": words}
     return data.StructLayout(fields)

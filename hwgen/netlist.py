@@ -1,4 +1,4 @@
-"""What is connected with what in a module of the generated Verilog: its instances and their nets."""
+"""Instances of a module of the generated Verilog, and the nets that connect them."""
 
 import re
 from collections import Counter, defaultdict

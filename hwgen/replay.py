@@ -14,13 +14,14 @@ def result_layout(config: HardwareConfig) -> data.StructLayout:
     ``again`` where they are those that were kept of the slot; ``last`` for the last results of the
     layer.
     """
-    return data.StructLayout({
+    fields = {
         "slot": width_of(config.slots - 1),
         "again": 1,
         "last": 1,
         "requantize": 1,
         "shift": 6,
-    })
+    }
+    return data.StructLayout(fields | ({"link": 1} if config.link else {}))
 
 
 class Replay(wiring.Component):

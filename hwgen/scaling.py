@@ -140,6 +140,8 @@ class Scaling(wiring.Component):
             round_valid.eq(done_valid), rounding.eq(done), self.valid.eq(round_valid),
             self.results["last"].eq(rounding.last),
         ]  # fmt: skip
+        if config.link:
+            m.d.sync += self.results["link"].eq(rounding.link)
 
         for number in range(config.scalers):
             row_value = Signal(signed(config.dot_bits), name=f"value_{number}", reset_less=True)
@@ -190,6 +192,8 @@ class Scaling(wiring.Component):
             ended.requantize.eq(total.step.requantize),
             ended.shift.eq(total.step.shift),
         ]
+        if config.link:
+            m.d.comb += ended.link.eq(total.step.link)
         valid: Value = ends_row
         which = ended
         if config.views > 1:

@@ -38,6 +38,8 @@ def step_layout(config: HardwareConfig) -> data.StructLayout:
         fields |= {"view": config.view_bits, "last_view": 1}
     if config.exponents:
         fields["exponent"] = width_of(config.exponents)
+    if config.link:
+        fields["link"] = 1
     return data.StructLayout(fields)
 
 
@@ -161,6 +163,8 @@ class Sequencer(wiring.Component):
         ]
         if config.views > 1:
             m.d.comb += [step.view.eq(view), step.last_view.eq(view == layer.views - 1)]
+        if config.link:
+            m.d.comb += step.link.eq(layer.link)
         _, last_view = view_of(step, config)
 
         needs_x = Signal()

@@ -69,16 +69,7 @@ class Tiling:
         _must(terms <= most, what, f"be at most {most}", terms)
         _must(stage.out <= config.rows, "rows of the layer", f"be at most {config.rows}", stage.out)
         cls._check_codes(stage, config, chain_bits)
-        tail = stage.columns - stage.group * (stage.groups - 1)
-        tiling = cls(
-            row_tiles=ceil(stage.out / config.pe),
-            groups=stage.groups,
-            group_words=ceil(stage.group / config.lanes),
-            tail_words=ceil(tail / config.lanes),
-            terms=terms,
-            digits=config.digits,
-            views=stage.views,
-        )
+        tiling = cls.shaped(stage.out, stage.columns, stage.group, terms, config, stage.views)
         words, rule = config.buffer_words, "fit the activation buffer of"
         need = tiling.row_words * tiling.views
         _must(need <= words, "inputs of the layer", f"{rule} {words} words", f"{need} words")
@@ -87,6 +78,28 @@ class Tiling:
         _must(need <= config.acc_bits, "acc_bits", rule, config.acc_bits)
         cls._check_coefficients(stage, config)
         return tiling
+
+    @classmethod
+    def shaped(
+        cls,
+        out: int,
+        columns: int,
+        group: int,
+        terms: int,
+        config: HardwareConfig,
+        views: int = 1,
+    ) -> "Tiling":
+        """Lay a matrix of such a shape over a circuit, whether the circuit can run it or not."""
+        groups = ceil(columns / group)
+        return cls(
+            row_tiles=ceil(out / config.pe),
+            groups=groups,
+            group_words=ceil(group / config.lanes),
+            tail_words=ceil((columns - group * (groups - 1)) / config.lanes),
+            terms=terms,
+            digits=config.digits,
+            views=views,
+        )
 
     @staticmethod
     def _check_coefficients(stage: Stage, config: HardwareConfig) -> None:

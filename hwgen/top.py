@@ -1,6 +1,6 @@
 """The accelerator: layers, weights and activations in; accumulators or requantized integers out."""
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, Signature, connect, flipped
 
@@ -14,7 +14,9 @@ from hwgen.layouts import (
     output_layout,
     parameter_layout,
     weight_layout,
+    width_of,
 )
+from hwgen.link import Link
 from hwgen.output import OutputBuffer
 from hwgen.placed import Placed
 from hwgen.scaling import Scaling
@@ -99,11 +101,14 @@ class Top(wiring.Component):
 
         connect(m, flipped(self.i_layers), sequencer.i)
         connect(m, flipped(self.i_weights), weights.i)
-        connect(m, flipped(self.i_activations), activations.i)
         connect(m, flipped(self.i_coefficients), coefficients.i)
         connect(m, flipped(self.i_offsets), offsets.i)
         connect(m, flipped(self.i_scales), scales.i)
-        connect(m, outputs.o, flipped(self.o))
+        if config.link:
+            self._link(m, activations, outputs)
+        else:
+            connect(m, flipped(self.i_activations), activations.i)
+            connect(m, outputs.o, flipped(self.o))
 
         m.d.comb += [
             sequencer.word_available.eq(weights.available),
@@ -146,3 +151,35 @@ class Top(wiring.Component):
             m.d.comb += array.exponent.eq(activations.exponent)
 
         return m
+
+    def _link(self, m: Module, activations: Placed, outputs: Placed) -> None:
+        """Give results that are linked to the activation buffer, in turn with the input's vectors.
+
+        The last word of a vector says which kind of vector follows it.
+        """
+        config = self.config
+        link = Placed(Link.ports(config), "link", "link")
+        m.submodules.link = link
+        inside = outputs.o.p["link"]
+        follows = Signal()
+        views, words = Signal(width_of(config.views)), Signal(width_of(config.buffer_words))
+        source = self.i_activations
+        layer = self.i_layers
+        m.d.comb += [
+            link.i.payload.eq(outputs.o.payload),
+            link.i.valid.eq(outputs.o.valid & inside),
+            self.o.payload.eq(outputs.o.payload),
+            self.o.valid.eq(outputs.o.valid & ~inside),
+            outputs.o.ready.eq(Mux(inside, link.i.ready, self.o.ready)),
+            activations.i.payload.eq(Mux(follows, link.o.payload, source.payload)),
+            activations.i.valid.eq(Mux(follows, link.o.valid, source.valid)),
+            source.ready.eq(~follows & activations.i.ready),
+            link.o.ready.eq(follows & activations.i.ready),
+            link.views.eq(views),
+            link.words.eq(words),
+        ]
+        with m.If(activations.i.valid & activations.i.ready & activations.i.p["last"]):
+            m.d.sync += follows.eq(activations.i.p["link"])
+        with m.If(layer.valid & layer.ready & layer.p["link"]):
+            m.d.sync += words.eq(layer.p["link_words"])
+            m.d.sync += views.eq(layer.p["views"] if config.views > 1 else 1)

@@ -6,16 +6,21 @@ from sim.commands import (
     bench,
     demo,
     faults,
+    formats,
     generate,
     layer,
     soak,
     speed,
     sweep,
     system,
+    utilization,
     verify,
 )
 
-COMMANDS = (bench, layer, generate, verify, system, speed, faults, soak, sweep, demo)
+COMMANDS = (
+    *(bench, layer, generate, verify, system, utilization),
+    *(speed, faults, soak, sweep, formats, demo),
+)
 """In the order of the help text."""
 
 

@@ -118,6 +118,8 @@ class Engine:
         feeds = {f"i_{name}": feed for name, feed in feeds_of(jobs, self.config).items()}
         wanted = sum(job.output_words(self.config) for job in jobs)
         behind = None
+        if memory and any(job.link is not None for job in jobs):
+            raise ValueError("jobs behind a memory must be of single stages, got a chain linked")
         if memory:
             order, tile = transfers(jobs, self.config), tile_words(jobs, self.config)
             behind = Behind(memory, order, tile)

@@ -34,6 +34,8 @@ class Job:
         The stage as the circuit reads it; laid out when it is needed if not given.
     words : Words or None
         The codes as the circuit reads them, likewise.
+    link : Stage or None
+        The second stage of a chain, to which the circuit gives the results itself.
     """
 
     stage: Stage
@@ -42,6 +44,7 @@ class Job:
     laid: Image | None = None
     words: Words | None = None
     exponents: NDArray[np.integer] | None = None
+    link: Stage | None = None
 
     def tiling(self, config: HardwareConfig) -> Tiling:
         """Lay the stage over a circuit."""
@@ -49,11 +52,37 @@ class Job:
 
     def steps(self, config: HardwareConfig) -> int:
         """Cycles in which the array works on the job."""
-        return self.tiling(config).steps * len(self.codes)
+        return sum(tiling.steps for tiling in self.tilings(config)) * len(self.codes)
+
+    def tilings(self, config: HardwareConfig) -> list[Tiling]:
+        """Lay out all stages of the job."""
+        first = self.tiling(config)
+        if self.link is None:
+            return [first]
+        bits = self.stage.requantize.bits if self.stage.requantize else 16
+        return [first, Tiling.of(self.link, config, bits)]
+
+    def lane_steps(self, config: HardwareConfig) -> int:
+        """Lanes of the array that have work of the job, over all rows and steps."""
+        stages = [self.stage] if self.link is None else [self.stage, self.link]
+        return len(self.codes) * sum(
+            stage.columns * stage.out * tiling.views * tiling.terms * tiling.digits
+            for stage, tiling in zip(stages, self.tilings(config), strict=True)
+        )
+
+    @property
+    def last(self) -> Stage:
+        """The stage whose results are the job's."""
+        return self.link or self.stage
 
     def image(self, config: HardwareConfig) -> Image:
         """Return the stage as the circuit reads it."""
-        return self.laid or image(self.stage, config, self.chain_bits)
+        if self.link is None:
+            return self.laid or image(self.stage, config, self.chain_bits)
+        second = self.tilings(config)[1]
+        first = image(self.stage, config, self.chain_bits, second.row_words)
+        bits = self.stage.requantize.bits if self.stage.requantize else 16
+        return joined(first, image(self.link, config, bits))
 
     def activations(self, config: HardwareConfig) -> Words:
         """Return the codes as the circuit reads them."""
@@ -65,7 +94,8 @@ class Job:
                 f"activations must be from {low} to {high}, "
                 f"got {self.codes.min()} to {self.codes.max()}"
             )
-        return activation_words(self.codes, self.stage, config, self.exponents)
+        link = self.link is not None
+        return activation_words(self.codes, self.stage, config, self.exponents, link)
 
     def feeds(self, config: HardwareConfig) -> dict[str, tuple[Words, int]]:
         """Words of each input stream, and how often they come: all but activations each token."""
@@ -75,9 +105,8 @@ class Job:
 
     def output_words(self, config: HardwareConfig) -> int:
         """Words of the output stream."""
-        return (
-            self.tiling(config).row_tiles * config.slots * len(self.codes) * self.stage.result_views
-        )
+        tiles = self.tilings(config)[-1].row_tiles
+        return tiles * config.slots * len(self.codes) * self.last.result_views
 
     def accumulators(self) -> NDArray[np.int64]:
         """Return the reference's accumulators: (tokens, out)."""
@@ -99,6 +128,9 @@ class Job:
         accumulators = self.accumulators()
         if self.stage.requantize is None:
             return accumulators
+        if self.link is not None:
+            codes = chain_codes(self.stage, torch.from_numpy(accumulators))
+            return ReadyStage(self.link).accumulate(codes).numpy()
         codes = chain_codes(self.stage, torch.from_numpy(accumulators)).numpy().astype(np.int64)
         return codes if self.stage.result_views > 1 else codes[:, 0]
 
@@ -109,13 +141,48 @@ def cycles_of(jobs: list[Job], config: HardwareConfig) -> int:
     Those of the tilings; the last one's further views of results leave after its first; and a row
     tile waits that would end before all views of a job before it have left.
     """
-    leave = [job.stage.result_views * config.slots for job in jobs]
-    first_tiles = [
-        job.steps(config) // len(job.codes) // job.tiling(config).row_tiles for job in jobs
-    ]
+    leave = [job.last.result_views * config.slots for job in jobs]
+    links = sum(link_gap(job, config) * len(job.codes) for job in jobs)
+    first_tiles = [first_tile(job.tiling(config)) for job in jobs]
     waits = sum(max(0, a - b) for a, b in zip(leave, first_tiles[1:], strict=False))
     steps = sum(job.steps(config) for job in jobs)
-    return steps + waits + config.latency + leave[-1] - config.slots
+    return steps + waits + links + config.latency + leave[-1] - config.slots
+
+
+def first_tile(tiling: Tiling) -> int:
+    """Return the steps of a row tile."""
+    return tiling.steps // tiling.row_tiles
+
+
+def link_gap(job: Job, config: HardwareConfig) -> int:
+    """Return the cycles that a linked stage waits for the results of the one before it.
+
+    A word of its activations is there once the row tile with its last row has gone through the
+    pipeline and the link, one word a cycle; the first row tile meets each as soon as it is there.
+    """
+    if job.link is None:
+        return 0
+    first, second = job.tilings(config)
+    tile, views = first_tile(first), second.views
+    through = config.latency - config.slots + first.views * config.slots
+    each, read, now = second.terms * second.digits, 0, first.steps
+    for word in range(second.row_words):
+        tiles = min(first.row_tiles - 1, ((word + 1) * config.lanes - 1) // config.pe)
+        ended = (tiles + 1) * tile - 1
+        for _ in range(views):
+            read = max(read + 1, ended + through)
+            now = max(now, read + 2) + each
+    return now - first.steps - first_tile(second)
+
+
+def joined(first: Image, second: Image) -> Image:
+    """Return the words of two images that follow each other in each stream."""
+    words = {}
+    for name in STREAMS:
+        if name != "activations":
+            parts = [getattr(first, name), getattr(second, name)]
+            words[name] = np.concatenate([part for part in parts if len(part)] or parts[:1])
+    return Image(first.tiling, **words)
 
 
 def feeds_of(jobs: list[Job], config: HardwareConfig) -> dict[str, list[tuple[Words, int]]]:
@@ -132,15 +199,15 @@ def read_results(words: Words, jobs: list[Job], config: HardwareConfig) -> list[
     ValueError
         A word is marked as the last of a layer and is not, or the other way round.
     """
-    byte, bit = divmod(output_layout(config).size - 1, 8)
+    byte, bit = divmod(output_layout(config)["last"].offset, 8)
     found, start = [], 0
     for job in jobs:
         part = words[start : start + job.output_words(config)]
         start += len(part)
-        marks = (part[:, byte] >> bit).reshape(len(job.codes), -1)
+        marks = (part[:, byte] >> bit & 1).reshape(len(job.codes), -1)
         if marks[:, :-1].any() or not marks[:, -1].all():
             raise ValueError("the last word of a layer, and only it, must be marked last")
-        found.append(results(part, job.stage.out, config, job.stage.result_views))
+        found.append(results(part, job.last.out, config, job.last.result_views))
     return found
 
 

@@ -1,7 +1,7 @@
 """Real layers on the circuit: every integer against the reference, cycles against the tiling."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hwgen.config import HardwareConfig
 from models.bitplane import BitplaneLayer, Path
 from models.encode import Codes, transform
 from models.reference import Reference, chain_codes
@@ -53,24 +54,28 @@ class LayerRun:
         return self.equal == self.integers and self.predicted == self.measured
 
 
-def jobs_of(layer: BitplaneLayer, x: Tensor) -> list[Job]:
+def jobs_of(layer: BitplaneLayer, x: Tensor, config: HardwareConfig | None = None) -> list[Job]:
     """Return a job for each stage of each path, with the integers that really reach it.
 
     Parameters
     ----------
     x : float32, (tokens, inputs)
+    config : HardwareConfig or None
+        A circuit that may run both stages of a chain as one job.
     """
     reference = Reference(layer)
     jobs = []
     for index, path in enumerate(layer.paths):
-        jobs += _chain(path, reference.codes(index, x))
+        jobs += _chain(path, reference.codes(index, x), config)
     return jobs
 
 
-def _chain(path: Path, codes: Codes) -> list[Job]:
+def _chain(path: Path, codes: Codes, config: HardwareConfig | None) -> list[Job]:
     """Follow integers through the stages of a path."""
     exponents = None if codes.exponents is None else codes.exponents.numpy()
     jobs = [Job(path.stages[0], codes.values.numpy(), exponents=exponents)]
+    if config is not None and config.link and can_link(path, config):
+        return [replace(jobs[0], link=path.stages[1])]
     for before, stage in pairwise(path.stages):
         accumulators = torch.from_numpy(jobs[-1].accumulators())
         values = chain_codes(before, accumulators)
@@ -79,6 +84,15 @@ def _chain(path: Path, codes: Codes) -> list[Job]:
             values = transform(values, stage.transform)
         jobs.append(Job(stage, values.numpy(), bits))
     return jobs
+
+
+def can_link(path: Path, config: HardwareConfig) -> bool:
+    """Return whether a circuit with a link can run both stages of a path by itself."""
+    if len(path.stages) == 1:
+        return False
+    last = path.stages[1]
+    whole = last.group >= last.columns or last.group % config.lanes == 0
+    return whole and last.transform is None and last.bias is None
 
 
 def run_layer(
@@ -96,13 +110,11 @@ def run_layer(
         Told the number of output words so far.
     """
     config = engine.config
-    jobs = jobs_of(layer, x)
+    jobs = jobs_of(layer, x, config)
     outcome = engine.run(jobs, progress=progress)
     wanted = [job.expected() for job in jobs]
     equal = sum(int((got == want).sum()) for got, want in zip(outcome.results, wanted, strict=True))
-    useful = sum(
-        job.codes.size * job.stage.out * job.tiling(config).terms * config.digits for job in jobs
-    )
+    useful = sum(job.lane_steps(config) for job in jobs)
     return LayerRun(
         name=layer.name,
         out=layer.out,

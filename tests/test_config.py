@@ -62,6 +62,7 @@ from hwgen.config import KINDS, HardwareConfig
             {"stream_bits": 8},
             r"stream_bits must be 0 on plain streams \(or use --bus axi\), got 8",
         ),
+        ({"bus": "axi", "link": True}, "bus must be stream to link, got axi"),
         ({"layer_queue": 0}, "layer_queue must be from 1 to 255, got 0"),
         ({"layer_queue": 256}, "layer_queue must be from 1 to 255, got 256"),
     ],

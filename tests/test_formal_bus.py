@@ -31,7 +31,7 @@ MUTANTS = {
     "parameter_buffer": ("parameter_buffer", "= take & in_bundle;", "= take;"),
     "axi_lite": ("axi_lite", "rdata <= read_data;", "rdata <= { read_data[0], read_data[31:1] };"),
     "activation_frames": ("activation_frames", "= last_word & last_group;", "= last_word;"),
-    "sequencer": ("sequencer", "room_claim = valid & ends_row;", "room_claim = valid & ends_group;"),
+    "sequencer": ("sequencer", "claim = valid & ends_row;", "claim = valid & ends_group;"),
     "run_control": ("run_control", " + works;", " + running;"),
 }
 """Module, text in it, and what breaks it."""
