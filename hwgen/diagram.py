@@ -67,7 +67,7 @@ def _corner(place: tuple[int, int]) -> tuple[int, int]:
 
 def _box(found: Netlist, name: str, place: tuple[int, int]) -> str:
     (x, y), node = _corner(place), found.nodes[name]
-    inside = ", ".join(f"{n} × {part}" if n > 1 else part for part, n in node.parts.items())
+    inside = ", ".join(f"{n} x {part}" if n > 1 else part for part, n in node.parts.items())
     fill, rounded = ("#e8f0fa", 4) if node.module else ("#f4f4f4", HEIGHT // 2)
     text = f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="{rounded}" '
     text += f'fill="{fill}" stroke="#333"/>\n'

@@ -20,7 +20,7 @@ def descriptor_layout(config: HardwareConfig) -> data.StructLayout:
 def shape_layout(config: HardwareConfig) -> data.StructLayout:
     """Describe how many words the input vectors of a layer have, and how many vectors come."""
     words = width_of(config.buffer_words)
-    fields = dict.fromkeys(("groups", "group_words", "tail_words"), words)
+    fields: dict[str, int] = {"groups": words, "group_words": words, "tail_words": words}
     if config.views > 1:
         fields["views"] = width_of(config.views)
     return data.StructLayout({**fields, "vectors": VECTOR_BITS})
