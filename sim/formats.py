@@ -81,13 +81,22 @@ def layer_of(name: str) -> BitplaneLayer:
     return parse(text).quantize(weight, name, activation)
 
 
+def inputs() -> torch.Tensor:
+    """Return random inputs of the layers; float32, (tokens, inputs)."""
+    rng = np.random.default_rng(8)
+    return torch.from_numpy(rng.standard_normal((TOKENS, INPUTS)).astype(np.float32))
+
+
+def circuit_for(layers: list[BitplaneLayer], kind: str) -> HardwareConfig:
+    """Return the smallest circuit of a kind that takes all layers."""
+    return fitted(layers, {"kind": kind, "pe": 4, "lanes": 4, "link": True})
+
+
 def run_formats(kinds: tuple[str, ...]) -> Iterator[Cell]:
     """Run all layers on a circuit of each kind, the smallest that takes every one of them."""
-    layers = [layer_of(name) for name in LAYERS]
-    rng = np.random.default_rng(8)
-    x = torch.from_numpy(rng.standard_normal((TOKENS, INPUTS)).astype(np.float32))
+    layers, x = [layer_of(name) for name in LAYERS], inputs()
     for kind in kinds:
-        config = fitted(layers, {"kind": kind, "pe": 4, "lanes": 4, "link": True})
+        config = circuit_for(layers, kind)
         engine = Engine(config)
         for layer in layers:
             yield _run(layer, x, engine, config)

@@ -16,6 +16,8 @@ from models.store import BitplaneFile
 from sim.decode import Step, decode
 from sim.generate import generate
 
+_PLAIN = asdict(HardwareConfig())
+
 
 @dataclass(frozen=True)
 class Verified:
@@ -122,7 +124,8 @@ def name(file: BitplaneFile, prompt: str, tokens: int, config: HardwareConfig) -
     """Return a name for a comparison that says what is compared, and ends with a hash of it."""
     with file.path.open("rb") as opened:
         content = hashlib.file_digest(opened, "sha256").hexdigest()
-    digest = hashlib.sha256(repr((content, prompt, tokens, config)).encode()).hexdigest()
+    given = [(key, value) for key, value in asdict(config).items() if value != _PLAIN[key]]
+    digest = hashlib.sha256(repr((content, prompt, tokens, given)).encode()).hexdigest()
     shape = f"{config.kind} k={config.k} digit={config.digit} {config.pe}x{config.lanes}"
     return f"{file.info.get('format', file.path.name)} on {shape} {digest[:8]}"
 

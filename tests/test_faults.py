@@ -144,7 +144,8 @@ def test_command(
     text.write_text("on two n o on two")
     arguments = ["sim", "faults", str(file), "--text", str(text), "--tokens", "4",
                  "--bits", "9", "--trials", "1", "--state", str(tmp_path / "state.json"),
-                 "--picture", str(tmp_path / "faults.png"), "--pe", "4", "--lanes", "8"]  # fmt: skip
+                 "--picture", str(tmp_path / "faults.png"),
+                 "--pe", "4", "--lanes", "8"]  # fmt: skip
     monkeypatch.setattr("sys.argv", arguments)
     sim.__main__.main()
     assert len(capsys.readouterr().out.splitlines()) == 2 + 3
