@@ -4,9 +4,9 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help demo test sim formal records rtl golden lint check bench clean
+.PHONY: help demo test sim formal records rtl golden lint check bench gpu-record clean
 help:  ## print this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 $(READY): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) must be on PATH; give another with: make PYTHON=python3"; exit 2; }
@@ -46,6 +46,12 @@ check: lint test sim  ## everything that must hold
 
 bench: $(READY)  ## time the exact reference against float layers
 	$(RUN) -m models bench
+
+# On a machine with its own PyTorch and no network: make gpu-record GPU_PYTHON=python3
+GPU_PYTHON ?= $(RUN)
+gpu-record: $(if $(filter $(RUN),$(GPU_PYTHON)),$(READY))  ## measure on a GPU (25 minutes; goes on where it stopped)
+	$(GPU_PYTHON) -m models.gpu record
+	$(GPU_PYTHON) -m models.gpu plot
 
 clean:  ## remove builds, keep the environment
 	rm -rf build

@@ -4,6 +4,8 @@ from models.cli import Commands, run
 from sim.commands import (
     PROGRAM,
     bench,
+    characterize,
+    cost,
     demo,
     faults,
     formats,
@@ -12,15 +14,16 @@ from sim.commands import (
     soak,
     speed,
     sweep,
+    synth,
     system,
     utilization,
     verify,
 )
 
 COMMANDS = (
-    *(bench, layer, generate, verify, system, utilization),
-    *(speed, faults, soak, sweep, formats, demo),
-)
+    bench, layer, generate, verify, system, utilization, synth, characterize, cost, speed, faults,
+    soak, sweep, formats, demo,
+)  # fmt: skip
 """In the order of the help text."""
 
 

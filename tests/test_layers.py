@@ -11,8 +11,9 @@ ROOT = Path(__file__).parents[1]
 BELOW = {
     "models": {"models"},
     "hwgen": {"models", "hwgen"},
-    "sim": {"models", "hwgen", "sim"},
     "fpga": {"models", "hwgen", "fpga"},
+    "cost": {"models", "hwgen", "fpga", "cost"},
+    "sim": {"models", "hwgen", "fpga", "cost", "sim"},
 }
 """Packages of ours that a package may import."""
 

@@ -1,0 +1,1 @@
+"""What circuits cost: synthesis against cell libraries, and the analytic model held against it."""

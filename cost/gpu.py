@@ -1,0 +1,84 @@
+"""A token on a GPU, by a roofline: the slower of memory and arithmetic, times power.
+
+Where a measured record is given it takes the place of the roofline, and says so.
+"""
+
+from dataclasses import dataclass
+
+from cost.engine import CACHE_BITS
+from cost.interval import Interval
+from cost.prices import Prices
+from cost.storage import Storage
+from cost.workload import Shape
+from models.checks import require
+
+
+@dataclass(frozen=True)
+class GpuToken:
+    """What a token costs on a GPU.
+
+    Attributes
+    ----------
+    batch : int
+        Tokens at once.
+    seconds, joules : Interval
+        Of one token, with the others of its batch.
+    bound : str
+        ``memory`` or ``arithmetic``.
+    source : str
+        ``roofline``, or the record.
+    """
+
+    batch: int
+    seconds: Interval
+    joules: Interval
+    bound: str
+    source: str
+
+
+def model_bytes(model: Shape, storage: Storage, head: Storage) -> float:
+    """Return the bytes of all matrices that a token needs."""
+    bits = sum(one.count * storage.stored_bits(one.out, one.inputs) for one in model.linears)
+    return (bits + head.stored_bits(model.head.out, model.head.inputs)) / 8
+
+
+def roofline(
+    model: Shape, storage: Storage, head: Storage, gpu: Prices, context: int, batch: int
+) -> GpuToken:
+    """Return what a token costs in a batch, each with a context of its own.
+
+    Products are FP16, whatever the storage; keys and values are stored as the engine's are.
+
+    Raises
+    ------
+    ValueError
+        The batch does not fit the GPU's memory.
+    """
+    cache = model.cache_elements() * CACHE_BITS / 8 * (context + 1)
+    held = model_bytes(model, storage, head) + batch * cache
+    capacity = gpu["capacity"].value.low
+    require(held <= capacity, f"{model.name} in {storage.name} with a batch of {batch}",
+            f"fit {capacity / 1e9:g} GB of {gpu.name}", f"{held / 1e9:.3g} GB")  # fmt: skip
+    macs = model.body_weights + model.head.weights + model.attention_macs(context)
+    reached = gpu["bandwidth"].value * gpu["reached"].value
+    transfer = [held / end for end in (reached.high, reached.low)]
+    arithmetic = [batch * 2 * macs / (gpu["fp16"].value * share).low for share in (1.0, 0.5)]
+    step = Interval(*(max(pair) for pair in zip(transfer, arithmetic, strict=True)))
+    bound = "memory" if transfer[0] >= arithmetic[0] else "arithmetic"
+    one = step * (1 / batch)
+    power = gpu["power"].value
+    busy = power if bound == "memory" else Interval(power.high, power.high)
+    return GpuToken(batch, one, one * busy, bound, "roofline")
+
+
+def best(model: Shape, storage: Storage, head: Storage, gpu: Prices, context: int) -> GpuToken:
+    """Return the batch, a power of two, with the fewest joules a token that fits."""
+    found = [roofline(model, storage, head, gpu, context, 1)]
+    while True:
+        try:
+            found.append(roofline(model, storage, head, gpu, context, 2 * found[-1].batch))
+        except ValueError:
+            break
+        if found[-1].batch >= 4096:
+            break
+    return min(found, key=lambda one: one.joules.middle)

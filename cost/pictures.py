@@ -1,0 +1,89 @@
+"""Pictures of costs: where joules go, rooflines, and what perplexity costs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cost.compare import Result
+from cost.prices import Prices
+from cost.terms import COMPONENTS, by_component
+from models.files import whole_file
+
+
+def breakdown(results: Sequence[Result], path: Path) -> None:
+    """Draw each result as a bar of its components; middles of intervals, ends as a line."""
+    figure = Figure(figsize=(max(5, 1.1 * len(results)), 4.5), layout="constrained")
+    axes = figure.subplots()
+    labels = [f"{r.model.name}\n{r.storage.name}\n{r.chip.technology.name}" for r in results]
+    below = [0.0] * len(results)
+    parts = [by_component(one.token.terms) for one in results]
+    for name in COMPONENTS:
+        heights = [1e3 * part[name].middle for part in parts]
+        axes.bar(labels, heights, bottom=below, label=name)
+        below = [low + height for low, height in zip(below, heights, strict=True)]
+    joules = [one.token.joules for one in results]
+    spread = [
+        [1e3 * (j.middle - j.low) for j in joules], [1e3 * (j.high - j.middle) for j in joules]
+    ]  # fmt: skip
+    axes.errorbar(labels, below, spread, fmt="none", ecolor="black", capsize=3, linewidth=1)
+    axes.set_ylabel("mJ a token")
+    axes.legend(fontsize="small")
+    axes.tick_params("x", labelsize=7)
+    _save(figure, path)
+
+
+def rooflines(results: Sequence[Result], gpu: Prices | None, path: Path) -> None:
+    """Draw products a second over products a byte, with the roof of each chip."""
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    chips = {(r.chip.technology.name, r.storage.name): r for r in results}
+    for (technology, storage), one in chips.items():
+        config, chip = one.chip.config, one.chip
+        macs = one.model.body_weights + one.model.head.weights
+        rate = chip.memory["bandwidth"].value.high
+        roof = macs / one.token.compute
+        _roof(axes, rate, roof, f"{technology}, {storage}, {config.pe} x {config.lanes}")
+        axes.plot(macs / one.token.bytes, macs / one.token.seconds.high, "o", markersize=4)
+    if gpu is not None:
+        _roof(axes, gpu["bandwidth"].value.high, gpu["fp16"].value.high / 2, gpu.name)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("products a byte of memory")
+    axes.set_ylabel("products a second")
+    axes.legend(fontsize="x-small")
+    _save(figure, path)
+
+
+def pareto(rows: Mapping[str, tuple[float, float, float]], path: Path) -> None:
+    """Draw perplexity over joules a token, and over tokens a second.
+
+    Parameters
+    ----------
+    rows : dict of str to tuple of float
+        By format: perplexity, J/token, tokens/s.
+    """
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    for axes, place, label in zip(
+        figure.subplots(1, 2, sharey=True), (1, 2), ("J/token", "tokens/s"), strict=True
+    ):
+        for name, row in rows.items():
+            axes.plot(row[place], row[0], "o")
+            axes.annotate(name, (row[place], row[0]), fontsize=6, xytext=(3, 3),
+                          textcoords="offset points")  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel(label)
+    figure.axes[0].set_ylabel("perplexity")
+    _save(figure, path)
+
+
+def _roof(axes: Axes, rate: float, roof: float, label: str) -> None:
+    ridge = roof / rate
+    axes.plot([ridge / 30, ridge, ridge * 30], [roof / 30, roof, roof], label=label)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with whole_file(path) as part:
+        figure.savefig(part, format="png", dpi=150)

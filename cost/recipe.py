@@ -1,0 +1,262 @@
+"""Synthesis recipe: Verilog to cells of a library, by Yosys and ABC.
+
+Adders become the library's full-adder cells, where it has one: sums of many operands first become
+one tree of such cells. Registers with enables become clock-gated ones, where it has a clock gate.
+"""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from cost.cells import Cell, Library
+from cost.liberty import thinned, write
+from fpga.tools import run_tool
+
+MAJORITY, PARITY = 0b11101000, 0b10010110
+"""Truth tables of a full adder's carry and sum."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to synthesize.
+
+    Attributes
+    ----------
+    full_adders : bool
+        Use the library's full-adder cell.
+    clock_gates : int
+        Registers that share an enable become gated from so many bits on; 0 for never.
+    booth : bool
+        Multipliers are radix-4 Booth-coded; otherwise they join the tree of adders as plain rows.
+    period : float
+        Seconds that ABC sizes gates for; full adders are not among them.
+    """
+
+    full_adders: bool = True
+    clock_gates: int = 4
+    booth: bool = False
+    period: float = 10e-9
+
+
+@dataclass(frozen=True)
+class Adder:
+    """A full-adder cell: its name and pins, and which of its outputs are inverted."""
+
+    cell: str
+    inputs: tuple[str, ...]
+    carry: str
+    sum: str
+    carry_inverted: bool
+    sum_inverted: bool
+
+
+def full_adder(library: Library, cells: set[str]) -> Adder | None:
+    """Return the smallest full adder of a library, found by what its outputs compute."""
+    found: list[tuple[float, Adder]] = []
+    for name in cells.intersection(library.of_shape(3, 2)):
+        cell = library.cell(name)
+        adder = _adder(cell)
+        if adder is not None:
+            found.append((cell.area, adder))
+    return min(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _adder(cell: Cell) -> Adder | None:
+    tables = {}
+    for name in cell.outputs:
+        function = cell.pins[name].function
+        if function is not None and set(function.pins) == set(cell.inputs):
+            tables[function.truth(tuple(cell.inputs))] = name
+    carry = next((t for t in (MAJORITY, MAJORITY ^ 255) if t in tables), None)
+    total = next((t for t in (PARITY, PARITY ^ 255) if t in tables), None)
+    if carry is None or total is None:
+        return None
+    return Adder(cell.name, tuple(cell.inputs), tables[carry], tables[total],
+                 carry != MAJORITY, total != PARITY)  # fmt: skip
+
+
+def usable(library: Library, dont_use: list[str]) -> set[str]:
+    """Return the cells to build from: those with an area, and not marked or named as not to use."""
+    return {
+        name
+        for name, group in library.groups.items()
+        if group.get("dont_use") != "true" and float(group.get("area", "0")) > 0
+        and not any(fnmatchcase(name, pattern) for pattern in dont_use)
+    }  # fmt: skip
+
+
+TECHMAP = """
+(* techmap_celltype = "$fa" *)
+module map_fa(A, B, C, X, Y);
+  parameter WIDTH = 1;
+  input [WIDTH-1:0] A, B, C;
+  output [WIDTH-1:0] X, Y;
+  genvar i;
+  generate for (i = 0; i < WIDTH; i = i + 1)
+    planesmith_fa fa(.a(A[i]), .b(B[i]), .c(C[i]), .co(X[i]), .s(Y[i]));
+  endgenerate
+endmodule
+
+(* techmap_celltype = "$alu" *)
+module map_alu(A, B, CI, BI, X, Y, CO);
+  parameter A_SIGNED = 0;
+  parameter B_SIGNED = 0;
+  parameter A_WIDTH = 1;
+  parameter B_WIDTH = 1;
+  parameter Y_WIDTH = 1;
+  input [A_WIDTH-1:0] A;
+  input [B_WIDTH-1:0] B;
+  input CI, BI;
+  output [Y_WIDTH-1:0] X, Y, CO;
+  wire [Y_WIDTH-1:0] left, right;
+  generate
+    if (A_WIDTH == 0) assign left = 0;
+    else if (A_SIGNED) assign left = $signed(A);
+    else assign left = A;
+    if (B_WIDTH == 0) assign right = 0;
+    else if (B_SIGNED) assign right = $signed(B);
+    else assign right = B;
+  endgenerate
+  wire [Y_WIDTH-1:0] other = right ^ {Y_WIDTH{BI}};
+  wire [Y_WIDTH:0] chain;
+  assign chain[0] = CI;
+  assign CO = chain[Y_WIDTH:1];
+  assign X = left ^ other;
+  genvar i;
+  generate for (i = 0; i < Y_WIDTH; i = i + 1)
+    planesmith_fa fa(.a(left[i]), .b(other[i]), .c(chain[i]), .co(chain[i+1]), .s(Y[i]));
+  endgenerate
+endmodule
+"""
+"""Yosys' adders to full adders; a carry ripples: small, and with the least switched capacitance."""
+
+CELLS = """
+module planesmith_fa(a, b, c, co, s);
+  parameter _TECHMAP_CONSTMSK_a_ = 0;
+  parameter _TECHMAP_CONSTMSK_b_ = 0;
+  parameter _TECHMAP_CONSTMSK_c_ = 0;
+  input a, b, c;
+  output co, s;
+  generate if (_TECHMAP_CONSTMSK_a_ || _TECHMAP_CONSTMSK_b_ || _TECHMAP_CONSTMSK_c_) begin
+    assign s = a ^ b ^ c;
+    assign co = (a & b) | (c & (a ^ b));
+  end else begin
+    wire carry, sum;
+    CELL;
+    assign co = CARRY;
+    assign s = SUM;
+  end endgenerate
+endmodule
+"""
+"""Full adders to the library's cell, or with constant inputs to gates."""
+
+
+REGISTERS = "-cell $_SDFFE_PP?P_ x -cell $_SDFF_PP?_ x -cell $_DFFE_PP_ x -cell $_DFF_P_ x"
+
+RESETS = """
+module \\$_SDFFE_PP0P_ (input D, C, R, E, output Q);
+  \\$_DFFE_PP_ register(.D(D & ~R), .C(C), .E(E | R), .Q(Q));
+endmodule
+
+module \\$_SDFFE_PP1P_ (input D, C, R, E, output Q);
+  \\$_DFFE_PP_ register(.D(D | R), .C(C), .E(E | R), .Q(Q));
+endmodule
+"""
+"""Synchronous resets of registers with enables; Yosys would give up the enable, and its gate."""
+
+
+def adder_cells(adder: Adder) -> str:
+    """Return :data:`CELLS` for a full-adder cell."""
+    a, b, c = adder.inputs
+    pins = f".{a}(a), .{b}(b), .{c}(c), .{adder.carry}(carry), .{adder.sum}(sum)"
+    text = CELLS.replace("CARRY", "~carry" if adder.carry_inverted else "carry")
+    text = text.replace("SUM", "~sum" if adder.sum_inverted else "sum")
+    return text.replace("CELL;", f"{adder.cell} cell({pins});")
+
+
+def script(recipe: Recipe, top: str, adder: Adder | None) -> str:
+    """Return the commands of Yosys."""
+    lines = [
+        "read_verilog -sv design.v",
+        f"hierarchy -check -top {top}",
+        "proc",
+        "flatten",
+        "opt -full",
+        "wreduce",
+        "peepopt",
+        "opt_clean",
+        "booth" if recipe.booth else "",
+        "alumacc",
+        "maccmap",
+        "opt -fast",
+        "memory -nomap",
+        "opt -fast -full",
+        "memory_map",
+    ]
+    if adder is not None:
+        lines += [
+            "techmap -map adders.v",
+            "techmap",
+            "opt -fast",
+            "techmap -map cells.v",
+            "simplemap",
+        ]
+    else:
+        lines += ["techmap"]
+    lines += ["opt -fast", "simplemap", f"dfflegalize {REGISTERS}"]
+    lines += ["techmap -map resets.v", "simplemap", "opt"]
+    if recipe.clock_gates:
+        lines += [f"clockgate -min_net_size {recipe.clock_gates} -liberty library.lib"]
+    lines += [
+        "dfflegalize -cell $_DFF_P_ x",
+        "opt_clean",
+        "dfflibmap -liberty library.lib",
+        "opt -fast",
+        f"abc -liberty library.lib -D {round(recipe.period * 1e12)}",
+        "opt_clean -purge",
+        "setundef -zero",
+        "hilomap -singleton",
+        "write_json netlist.json",
+    ]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def synthesize(
+    verilog: str, top: str, library: Library, recipe: Recipe, dont_use: list[str]
+) -> dict[str, Any]:
+    """Map a design to the cells of a library.
+
+    Returns
+    -------
+    dict
+        The top module of Yosys' JSON netlist.
+
+    Raises
+    ------
+    RuntimeError
+        Yosys failed, or left cells that the library does not have.
+    FileNotFoundError
+        Yosys is not installed.
+    """
+    cells = usable(library, dont_use)
+    adder = full_adder(library, cells) if recipe.full_adders else None
+    with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
+        folder = Path(name)
+        (folder / "design.v").write_text(verilog)
+        (folder / "library.lib").write_text(write(thinned(library.group, cells)))
+        (folder / "adders.v").write_text(TECHMAP)
+        (folder / "resets.v").write_text(RESETS)
+        if adder is not None:
+            (folder / "cells.v").write_text(adder_cells(adder))
+        (folder / "synthesis.ys").write_text(script(recipe, top, adder))
+        run_tool("yosys", ["-q", "-s", "synthesis.ys"], folder)
+        module = json.loads((folder / "netlist.json").read_text())["modules"][top]
+    foreign = sorted({cell["type"] for cell in module["cells"].values()} - cells)
+    if foreign:
+        raise RuntimeError(
+            f"yosys must map to cells of library {library.name}, got {', '.join(foreign)}"
+        )
+    return module

@@ -1,0 +1,65 @@
+"""Terms of a cost: count times price each, and their sums."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cost.interval import Interval
+from cost.prices import Price
+
+
+@dataclass(frozen=True)
+class Term:
+    """So many of something at a price.
+
+    Attributes
+    ----------
+    component, what : str
+        One of :data:`COMPONENTS`; what is counted.
+    count : float
+    price : Price
+    """
+
+    component: str
+    what: str
+    count: float
+    price: Price
+
+    @property
+    def value(self) -> Interval:
+        """Count times price, in base units."""
+        return self.price.value * self.count
+
+
+COMPONENTS = ("arithmetic", "scaling", "control", "attention", "SRAM", "DRAM", "static")
+"""In the order of pictures and tables."""
+
+
+def total(terms: Iterable[Term]) -> Interval:
+    """Add terms up."""
+    return sum((term.value for term in terms), Interval(0, 0))
+
+
+def by_component(terms: Iterable[Term]) -> dict[str, Interval]:
+    """Add terms up by component."""
+    terms = list(terms)
+    return {name: total(term for term in terms if term.component == name) for name in COMPONENTS}
+
+
+def explain(terms: Iterable[Term], unit: str, scale: float) -> str:
+    """Return every term as count, price, value and source, and the sum.
+
+    Parameters
+    ----------
+    unit, scale : str, float
+        Of values: base units times ``scale``.
+    """
+    terms = list(terms)
+    lines = [f"{'component':<11}{'what':<38}{'count':>11} x {'price':<30} = {unit}"]
+    for term in terms:
+        price = term.price.show()
+        value = term.value.show(scale)
+        lines.append(
+            f"{term.component:<11}{term.what:<38}{term.count:>11.4g} x {price:<30} = {value}\n"
+            f"{'':<11}source: {term.price.source}"
+        )
+    return "\n".join([*lines, f"sum: {total(terms).show(scale, 4)} {unit}"])

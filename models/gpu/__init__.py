@@ -1,0 +1,1 @@
+"""Bitplane layers on NVIDIA GPUs: kernels, modules for PyTorch, and their measurement."""

@@ -1,0 +1,46 @@
+"""Which kernel multiplies: by shape and number of tokens."""
+
+from typing import NamedTuple
+
+from models.gpu.kernels import BIT_PLANE_KINDS, SPLITS, TILES
+from models.gpu.layout import ROWS, STEP
+
+FULL = 132 * 16
+"""Warps that keep an H100 busy: 16 for each of its multiprocessors."""
+
+
+class Choice(NamedTuple):
+    """A kernel: how bits meet codes, tokens at once, warps that share a row tile."""
+
+    kind: str
+    tile: int
+    split: int
+
+
+def choose(rows: int, columns: int, tokens: int, aligned: bool) -> Choice:
+    """Choose by the counts of loads and operations, not by times: nothing has been measured.
+
+    One token: binary tensor cores, which take the planes as they are stored, where groups allow;
+    else dp4a. More tokens: int8 tensor cores. As many warps share a row tile as it takes to fill
+    the GPU, and steps suffice for.
+    """
+    if tokens == 1:
+        kind, tile = ("binary" if aligned else "dp4a"), 1
+    else:
+        kind = "tensor"
+        tile = next((size for size in TILES[kind] if size >= tokens), TILES[kind][-1])
+    warps = -(-rows // ROWS) * -(-tokens // tile)
+    steps = columns // STEP
+    fits = [split for split in SPLITS if split == 1 or split <= steps]
+    return Choice(kind, tile, next((s for s in fits if s * warps >= FULL), fits[-1]))
+
+
+def choices(tokens: int, aligned: bool) -> list[Choice]:
+    """Return all that could multiply so many tokens, for measuring them."""
+    return [
+        Choice(kind, tile, split)
+        for kind, tiles in TILES.items()
+        for tile in tiles
+        for split in SPLITS
+        if (aligned or kind not in BIT_PLANE_KINDS) and (tokens > 16) == (tile == 32)
+    ]

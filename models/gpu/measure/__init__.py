@@ -1,0 +1,1 @@
+"""Measurements of the kernels on a GPU, stage by stage, and their records."""

@@ -1,0 +1,85 @@
+"""What the stages of the measuring plan share, and the conditions of a record."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from models.gpu.kernels import Kernels
+from models.gpu.measure.nvml import Nvml
+from models.gpu.measure.timing import copy_bandwidth, idle_watts
+
+
+@dataclass
+class Bench:
+    """What the stages share.
+
+    Attributes
+    ----------
+    kernels : Kernels
+    budget : float
+        Seconds of the stage under way; cases that do not begin before are named, not measured.
+    bandwidth, idle : float
+        Measured once: bytes each second of a copy, watts at rest.
+    """
+
+    kernels: Kernels
+    nvml: Nvml | None
+    bandwidth: float
+    idle: float
+    budget: float = 0.0
+
+    def cases(self, named: Iterable[tuple[str, Callable[[], Any]]]) -> dict[str, Any]:
+        """Run cases until the budget is spent; what runs out of memory says so."""
+        begun, results = time.monotonic(), {}
+        for name, case in tqdm(list(named), leave=False):
+            if time.monotonic() - begun > self.budget:
+                results[name] = "not reached"
+                continue
+            try:
+                results[name] = case()
+            except torch.cuda.OutOfMemoryError:
+                free, total = torch.cuda.mem_get_info()
+                results[name] = f"out of memory: {free >> 20} MiB of {total >> 20} MiB free"
+            torch.cuda.empty_cache()
+        return results
+
+
+def find_nvml() -> Nvml | None:
+    """Return the GPU's counters, or None where they cannot be read."""
+    try:
+        return Nvml(f"GPU-{torch.cuda.get_device_properties(0).uuid}")
+    except OSError:
+        return None
+
+
+def make_bench(kernels: Kernels) -> Bench:
+    """Measure what all stages want to know."""
+    nvml = find_nvml()
+    bandwidth = float(str(copy_bandwidth()["bytes_per_second"]))
+    return Bench(kernels, nvml, bandwidth, 0.0 if nvml is None else idle_watts(nvml))
+
+
+def conditions() -> dict[str, Any]:
+    """Return what a record says of the run: command, versions, time."""
+    return {
+        "command": " ".join(["python -m models.gpu", *sys.argv[1:]]),
+        "commit": _commit(),
+        "gpu": torch.cuda.get_device_name(0),
+        "torch": torch.__version__,
+        "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"

@@ -1,0 +1,86 @@
+"""Random layers on the kernels against the reference, until a count or a time is reached."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from models.bitplane import BitplaneLayer, Path
+from models.codes import Activation, Requantize
+from models.gpu.choice import choices
+from models.gpu.device import DeviceStage, accumulate
+from models.gpu.kernels import Kernels
+from models.gpu.layer import LayerOnKernels
+from models.planes import pack
+from models.reference import ReadyStage, run
+from models.stage import Stage
+
+
+def random_stage(rng: np.random.Generator, out: int, columns: int, first: bool) -> Stage:
+    """Draw a stage: sizes of groups, planes and terms, offsets and views at random."""
+    k, views = int(rng.integers(1, 7)), int(rng.integers(1, 3))
+    group = int(rng.choice([columns, min(columns, 128), int(rng.integers(1, columns + 1))]))
+    plain = rng.random() < 0.7
+    monomials = [1 << plane for plane in range(k)] if plain else rng.integers(1, 1 << k, 3).tolist()
+    shape = (views, out, -(-columns // group))
+    scale = rng.uniform(0.5, 2, (views, columns)).astype(np.float32)
+    return Stage(
+        planes=pack(rng.random((k, out, columns)) < 0.5),
+        columns=columns,
+        group=group,
+        coefficients=rng.integers(-3000, 3000, (*shape, len(monomials))).astype(np.int16),
+        monomials=tuple(monomials),
+        offset=rng.integers(-3000, 3000, shape).astype(np.int16) if rng.random() < 0.5 else None,
+        views=views,
+        column_scale=scale if first else None,
+        activation=Activation() if first else None,
+    )
+
+
+def random_layer(rng: np.random.Generator) -> BitplaneLayer:
+    """Draw a layer of one stage or a chain of two, of odd sizes."""
+    out, columns = (int(rng.integers(1, most)) for most in (300, 1500))
+    if rng.random() < 0.7:
+        stages = (random_stage(rng, out, columns, True),)
+    else:
+        inner = int(rng.integers(1, 200))
+        first, last = random_stage(rng, inner, columns, True), random_stage(rng, out, inner, False)
+        rows = rng.integers(-3000, 3000, (last.views, inner)).astype(np.int16)
+        first = replace(first, requantize=Requantize(rows, 30))
+        stages = (first, last)
+    scale = rng.uniform(0.5, 2, out).astype(np.float32)
+    return BitplaneLayer("random", columns, (Path(stages, scale),))
+
+
+def compare(
+    kernels: Kernels, layers: int, seconds: float, device: str, seed: int = 0
+) -> dict[str, int]:
+    """Run random layers of 1 to 40 tokens, and each first stage on every choice of kernel.
+
+    Returns
+    -------
+    dict
+        ``layers``, ``products`` (of single stages) and ``mismatches``; fewer layers than asked
+        for when the time ran out.
+    """
+    begun, counts = time.monotonic(), {"layers": 0, "products": 0, "mismatches": 0}
+    while counts["layers"] < layers and time.monotonic() - begun < seconds:
+        rng = np.random.default_rng((seed, counts["layers"]))
+        layer, tokens = random_layer(rng), int(rng.integers(1, 41))
+        x = torch.from_numpy(rng.standard_normal((tokens, layer.inputs)).astype(np.float32))
+        ready = LayerOnKernels(layer)
+        tensors = {name: value.to(device) for name, value in ready.tensors.items()}
+        have = ready.run(kernels, tensors, x.to(device), 0)
+        counts["mismatches"] += not torch.equal(have.cpu(), run(layer, x))
+        stage = layer.paths[0].stages[0]
+        shape = (tokens, stage.views, stage.columns)
+        codes = torch.from_numpy(rng.integers(-128, 128, shape).astype(np.int8))
+        want, single = ReadyStage(stage).accumulate(codes), DeviceStage(stage)
+        listed = choices(tokens, single.shape.aligned)
+        for choice in (listed[int(n)] for n in rng.permutation(len(listed))[:3]):
+            have = accumulate(kernels, single, (codes,), lambda t: t.to(device), choice=choice)
+            counts["mismatches"] += not torch.equal(have, want)
+            counts["products"] += 1
+        counts["layers"] += 1
+    return counts

@@ -1,0 +1,65 @@
+"""The analytic model against synthesis and against what others published."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from models.cli import Commands
+from models.files import whole_file
+
+EXAMPLE = "python -m sim characterize docs/records --published"
+
+
+def add(commands: Commands) -> None:
+    """Add the command and its flags."""
+    text = "Measure many small elements, fit the model's prices to half of them, test on the rest."
+    sub = commands.add("characterize", text, run, EXAMPLE)
+    sub.add_argument("records", type=Path, help="folder of records; finished ones stay")
+    sub.add_argument("--liberty", type=Path, nargs="+",
+                     help="measure what characterization.json lacks, on this library")  # fmt: skip
+    sub.add_argument("--dont-use", nargs="+", default=[], metavar="CELL", help="as for synth")
+    sub.add_argument("--prices", type=Path, metavar="FILE", help="write the technologies' prices")
+    sub.add_argument("--published", action="store_true", help="compare with published figures")
+
+
+def run(arguments: Namespace) -> None:
+    """Print errors; exit with 1 if a bar is missed."""
+    import json
+
+    from cost.cells import Library
+    from cost.characterize import characterize, standard
+    from cost.fit import BARS, fit, report
+    from cost.liberty import read
+    from cost.published import rows, table
+    from cost.technology import Node, gpus, memories, technologies, text_of
+    from cost.winner import contests
+
+    path = arguments.records / "characterization.json"
+    if arguments.liberty:
+        library = Library(read(arguments.liberty))
+        with tqdm(desc="characterize", total=len(standard()), unit="element", leave=False) as bar:
+            characterize(library, arguments.dont_use, path, bar.update)
+    kept = json.loads(path.read_text())
+    missed = False
+    fits = {figure: fit(kept, figure) for figure in BARS}
+    for figure, found in fits.items():
+        print(report(found, figure))
+        missed |= any(error > bar for error, bar in zip(found.errors(), BARS[figure], strict=True))
+    ecp5 = json.loads((arguments.records / "ecp5.json").read_text())
+    held = contests(kept, fits["area_um2"], fits["energy"], ecp5)
+    print("which kind wins, for a ternary product:", *(one.show() for one in held), sep="\n  ")
+    missed |= not all(one.agrees for one in held)
+    if arguments.prices:
+        nodes = []
+        for name, nm in (("sky130", 130), ("sg13g2", 130), ("asap7", 7)):
+            file = f"docs/records/{name}.json"
+            records = json.loads((arguments.records / f"{name}.json").read_text())
+            nodes.append(Node(name, nm, records, file))
+        with whole_file(arguments.prices) as part:
+            part.write_text(text_of(kept, nodes[0], nodes[1:]))
+    if arguments.published:
+        print(table(rows(technologies(), gpus(), memories(), arguments.records)))
+    if missed:
+        sys.exit(1)
