@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help demo test sim formal records rtl golden lint check bench gpu-record clean
+.PHONY: help demo test sim formal records board rtl golden lint check bench gpu-record clean
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -29,6 +29,10 @@ formal: $(READY)  ## prove processing elements, streams, bus, sequencer and coun
 records: $(READY)  ## measure the standard units on the ECP5 (an hour), and keep the figures
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[fpga]'
 	$(RUN) -m fpga records docs/records/ecp5.json
+
+board: $(READY)  ## make the bitstream of a small board (iCEBreaker)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[fpga]'
+	$(RUN) -m fpga build icebreaker
 
 rtl: $(READY)  ## write the Verilog of the default configuration to build/rtl
 	mkdir -p build

@@ -17,11 +17,12 @@ from typing import Any
 
 from fpga.tools import PACKAGES, run_tool, tool_version
 from fpga.unit import unit_verilog
-from fpga.wrapper import Port, wrap
+from fpga.wrapper import Port, Wrapper, wrap
 from hwgen.config import HardwareConfig
 
 CORE = "unit"
 DEVICE = ("--85k", "--package", "CABGA756", "--speed", "6")
+TOOLS = ("yosys", "nextpnr-ecp5")
 SYNTHESIS = "synth_ecp5 -noiopad -nowidelut -nodsp -top wrapper"
 
 
@@ -65,14 +66,8 @@ def measure(
     """
     with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
         folder = Path(name)
-        (folder / "unit.v").write_text(unit_verilog(config))
         progress("synthesis")
-        ports = f"{_read('unit.v')}; hierarchy -top {CORE}; proc; write_json ports.json"
-        run_tool("yosys", ["-q", "-p", ports], folder)
-        wrapper = wrap(CORE, _ports(json.loads((folder / "ports.json").read_text())))
-        (folder / "wrapper.v").write_text(wrapper.text)
-        netlist = f"{_read('unit.v wrapper.v')}; {SYNTHESIS}; write_json netlist.json"
-        run_tool("yosys", ["-q", "-p", netlist], folder)
+        wrapper = synthesize(config, SYNTHESIS, folder)
         fmax, log = [], ""
         for seed in seeds:
             progress(f"seed {seed}")
@@ -90,13 +85,31 @@ def measure(
     )
 
 
+def synthesize(config: HardwareConfig, synthesis: str, folder: Path) -> Wrapper:
+    """Write ``netlist.json`` of the unit of a configuration in its wrapper, which is returned.
+
+    Parameters
+    ----------
+    synthesis : str
+        Command of Yosys; the top module is ``wrapper``.
+    """
+    (folder / "unit.v").write_text(unit_verilog(config))
+    ports = f"{_read('unit.v')}; hierarchy -top {CORE}; proc; write_json ports.json"
+    run_tool("yosys", ["-q", "-p", ports], folder)
+    wrapper = wrap(CORE, _ports(json.loads((folder / "ports.json").read_text())))
+    (folder / "wrapper.v").write_text(wrapper.text)
+    netlist = f"{_read('unit.v wrapper.v')}; {synthesis}; write_json netlist.json"
+    run_tool("yosys", ["-q", "-p", netlist], folder)
+    return wrapper
+
+
 def record(config: HardwareConfig, quality: Quality) -> dict[str, Any]:
     """Return figures with what they depend on, to keep as JSON."""
     rate = config.pe * config.lanes / config.digits
     return {
         "config": asdict(config),
         "device": "LFE5U-85F-6, out of context",
-        "tools": {PACKAGES[tool]: tool_version(tool) for tool in PACKAGES},
+        "tools": {PACKAGES[tool]: tool_version(tool) for tool in TOOLS},
         **asdict(quality),
         "fmax_median": statistics.median(quality.fmax),
         "mac_per_cycle": rate,
@@ -106,7 +119,7 @@ def record(config: HardwareConfig, quality: Quality) -> dict[str, Any]:
 
 def source_of(config: HardwareConfig, seeds: list[int], target: float) -> str:
     """Return a digest of everything that decides the figures."""
-    tools = [tool_version(tool) for tool in PACKAGES]
+    tools = [tool_version(tool) for tool in TOOLS]
     parts = [unit_verilog(config), DEVICE, SYNTHESIS, tools, seeds, target]
     return sha256(repr(parts).encode()).hexdigest()[:20]
 

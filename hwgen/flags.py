@@ -8,11 +8,14 @@ from hwgen.config import HardwareConfig
 
 
 def add_config_flags(
-    parser: ArgumentParser, skip: tuple[str, ...] = (), fitted: tuple[str, ...] = ()
+    parser: ArgumentParser,
+    skip: tuple[str, ...] = (),
+    fitted: tuple[str, ...] = (),
+    otherwise: str = "what the layers need",
 ) -> None:
     """Add a flag for each parameter, with its default and its help text.
 
-    Those that are ``fitted`` to layers have no default.
+    Those that are ``fitted`` have no default: ``otherwise`` says in words what they are then.
     """
     group = parser.add_argument_group("circuit")
     for field in fields(HardwareConfig):
@@ -20,7 +23,7 @@ def add_config_flags(
             continue
         flag, free = f"--{field.name.replace('_', '-')}", field.name in fitted
         default = None if free else field.default
-        shown = "what the layers need" if free else field.default
+        shown = otherwise if free else field.default
         text = f"{field.metadata['help']} (default: {shown})"
         if isinstance(field.default, bool):
             group.add_argument(flag, action=BooleanOptionalAction, default=default, help=text)

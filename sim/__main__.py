@@ -16,13 +16,14 @@ from sim.commands import (
     sweep,
     synth,
     system,
+    uart,
     utilization,
     verify,
 )
 
 COMMANDS = (
     bench, layer, generate, verify, system, utilization, synth, characterize, cost, speed, faults,
-    soak, sweep, formats, demo,
+    soak, sweep, formats, uart, demo,
 )  # fmt: skip
 """In the order of the help text."""
 
