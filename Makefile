@@ -23,8 +23,8 @@ test: $(READY)  ## run the tests
 sim: $(READY)  ## run the RTL benches on the standard configurations
 	$(RUN) -m sim bench
 
-formal: $(READY)  ## prove processing elements equal to their specification
-	$(RUN) -m pytest -q tests/test_formal.py
+formal: $(READY)  ## prove processing elements, streams, bus, sequencer and counters
+	$(RUN) -m pytest -q tests/test_formal.py tests/test_formal_bus.py
 
 records: $(READY)  ## measure the standard units on the ECP5 (an hour), and keep the figures
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[fpga]'

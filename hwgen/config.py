@@ -15,6 +15,9 @@ KINDS = ("popcount", "addsub", "lut")
 MAPPINGS = ("plain", "ecp5")
 """How its adders are written: as sums, or in the cells of a technology."""
 
+BUSES = ("stream", "axi")
+"""What the outermost module speaks: plain streams, or AXI4-Stream and AXI4-Lite."""
+
 
 def parameter(default: T, text: str, choices: tuple[str, ...] = ()) -> T:
     """Declare a parameter with its default, its help text, and the words it may be."""
@@ -51,6 +54,9 @@ class HardwareConfig:
     requantize_bits: int = parameter(8, "bits of a requantized output; 0 leaves the unit out")
     weight_words: int = parameter(16, "weight words held ahead")
     link: bool = parameter(False, "results of a chain's first stage go to its second inside")
+    bus: str = parameter("stream", "what the outermost module speaks", BUSES)
+    stream_bits: int = parameter(0, "bits of an AXI4-Stream port; 0 is as many as its word has")
+    layer_queue: int = parameter(4, "layers that wait behind the bus")
 
     def __post_init__(self) -> None:
         self._check("pe", 1, 4096)
@@ -69,6 +75,7 @@ class HardwareConfig:
             self._check("requantize_bits", 2, 16)
         self._check("acc_bits", max(self.dot_bits, self.requantize_bits), 64)
         self._check("weight_words", 2, 1 << 16)
+        self._check_bus()
         if self.act_bits == 1 and self.act_signed:
             raise ValueError("act_bits must be 2 or more for signed activations, got 1")
         if self.link:
@@ -105,10 +112,25 @@ class HardwareConfig:
         self._check("table", 2, 4)
         self._check("stage_every", 0, 10)
 
+    def _check_bus(self) -> None:
+        require(self.bus in BUSES, "bus", f"be one of {', '.join(BUSES)}", self.bus)
+        self._check("stream_bits", 0, 4096)
+        whole = self.stream_bits % 8 == 0
+        require(whole, "stream_bits", "be a multiple of 8", self.stream_bits)
+        rule = "be 0 on plain streams (or use --bus axi)"
+        require(self.bus == "axi" or not self.stream_bits, "stream_bits", rule, self.stream_bits)
+        self._check("layer_queue", 1, 255)
+        require(self.bus == "stream" or not self.link, "bus", "be stream to link", self.bus)
+
     @property
     def signed_weights(self) -> bool:
         """Weights are -1, 0 or +1; otherwise 0 or 1."""
         return self.kind != "popcount" and self.ternary
+
+    @property
+    def top(self) -> str:
+        """Name of the outermost Verilog module."""
+        return "top" if self.bus == "stream" else f"top_{self.bus}"
 
     @property
     def weights(self) -> int:

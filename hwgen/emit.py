@@ -8,19 +8,26 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from hwgen import ecp5
+from hwgen.activation_frames import ActivationFrames
 from hwgen.activations import ActivationBuffer
 from hwgen.array import PEArray
+from hwgen.axi_lite import AxiLite
+from hwgen.axi_stream import BeatsFromWords, WordsFromBeats, word_bits
 from hwgen.buffer import ParameterBuffer
 from hwgen.config import HardwareConfig
+from hwgen.layer_queue import LayerQueue
 from hwgen.layouts import parameter_layout, weight_layout
 from hwgen.link import Link
 from hwgen.output import OutputBuffer
 from hwgen.pe import ProcessingElement
+from hwgen.register_block import RegisterBlock
 from hwgen.requantize import Requantizer
+from hwgen.run_control import RunControl
 from hwgen.scaler import Scaler
 from hwgen.scaling import Scaling
 from hwgen.sequencer import Sequencer
 from hwgen.top import Top
+from hwgen.top_axi import TopAxi
 
 
 def components(config: HardwareConfig) -> dict[str, wiring.Component]:
@@ -39,14 +46,32 @@ def components(config: HardwareConfig) -> dict[str, wiring.Component]:
         "output_buffer": OutputBuffer(config),
         "top": Top(config),
     }
-    return parts | ({"link": Link(config)} if config.link else {})
+    parts |= {"link": Link(config)} if config.link else {}
+    return parts | (axi_components(config) if config.bus == "axi" else {})
+
+
+def axi_components(config: HardwareConfig) -> dict[str, wiring.Component]:
+    """Return what the modules around ``top`` are made from, by module name."""
+    bits = word_bits(config)
+    return {
+        "axi_lite": AxiLite(),
+        "register_block": RegisterBlock(config),
+        "run_control": RunControl(config),
+        "layer_queue": LayerQueue(config),
+        "activation_frames": ActivationFrames(config),
+        "weights_in": WordsFromBeats(bits["weights"], config),
+        "activations_in": WordsFromBeats(bits["activations"], config),
+        "parameters_in": WordsFromBeats(bits["scales"], config),
+        "results_out": BeatsFromWords(bits["results"], config),
+        "top_axi": TopAxi(config),
+    }
 
 
 def emit(config: HardwareConfig) -> dict[str, str]:
     """Return the Verilog text of each module of a circuit, by module name.
 
-    The whole is the module ``top``. Registers and memories have no initial values: reset before
-    use.
+    The whole is the module ``config.top``. Registers and memories have no initial values: reset
+    before use.
     """
     return emit_parts(components(config), config)
 
@@ -81,8 +106,13 @@ write_verilog -noattr
 
 
 def verilog(config: HardwareConfig) -> str:
-    """Return the Verilog text of a whole circuit in one piece; its top module is ``top``."""
-    return "\n".join(emit(config).values())
+    """Return the Verilog text of a whole circuit in one piece; the outermost is ``config.top``."""
+    return joined(emit(config))
+
+
+def joined(modules: dict[str, str]) -> str:
+    """Return the text of a file with all modules."""
+    return "\n".join(modules.values())
 
 
 def _to_verilog(circuit: str) -> str:

@@ -21,10 +21,15 @@ class Placed(Elaboratable):
     name : str
         Name of the instance; the nets of its outputs and streams begin with it. Other inputs need
         no net of their own.
+    reset : Signal or None
+        Resets the instance, as the reset of its clock domain does.
     """
 
-    def __init__(self, ports: Signature, module: str, name: str) -> None:
+    def __init__(
+        self, ports: Signature, module: str, name: str, reset: Signal | None = None
+    ) -> None:
         self.module = module
+        self.reset = reset
         self.signature = ports
         self.__dict__.update(ports.members.create(path=(name,)))
         for port, member in ports.members.items():
@@ -35,7 +40,8 @@ class Placed(Elaboratable):
         raise AttributeError(f"{self.module} has no port {name}")
 
     def elaborate(self, platform: object) -> Instance:
-        ports: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
+        reset = ResetSignal() if self.reset is None else ResetSignal() | self.reset
+        ports: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": reset}
         for path, member, value in self.signature.flatten(self):
             way = "o" if member.flow == Out else "i"
             ports[f"{way}_{'__'.join(map(str, path))}"] = value

@@ -3,16 +3,22 @@
 from amaranth.lib import data
 from amaranth.lib.wiring import Out
 
+from hwgen.axi_stream import word_layouts
 from hwgen.config import HardwareConfig
 from hwgen.top import Top
+from hwgen.top_axi import TopAxi
 
 
 def port_table(config: HardwareConfig) -> str:
-    """Return Markdown: every port of ``top``, and the fields of every payload."""
-    lines = ["# Ports of `top`", "", "| port | direction | bits |", "|---|---|---|"]
-    lines += ["| `clk` | input | 1 |", "| `rst` (synchronous) | input | 1 |"]
+    """Return Markdown: every port of the outermost module, and the fields of every payload."""
+    lines = [f"# Ports of `{config.top}`", "", "| port | direction | bits |", "|---|---|---|"]
     layouts: dict[str, data.Layout] = {}
-    ports = Top.ports(config)
+    if config.bus == "axi":
+        ports = TopAxi.ports(config)
+        layouts = {f"TDATA of {name}": layout for name, layout in word_layouts(config).items()}
+    else:
+        ports = Top.ports(config)
+        lines += ["| `clk` | input | 1 |", "| `rst` (synchronous) | input | 1 |"]
     for path, member, value in ports.flatten(ports.create()):
         name, flow = "__".join(map(str, path)), "output" if member.flow == Out else "input"
         if isinstance(member.shape, data.Layout):

@@ -50,6 +50,12 @@ def view_of(step: data.View, config: HardwareConfig) -> tuple[Value, Value]:
     return step["view"], step["last_view"]
 
 
+WAITS = data.StructLayout(
+    dict.fromkeys(("weights", "activations", "coefficients", "offsets", "scales", "results"), 1)
+)
+"""What a step that cannot be issued waits for: words of each stream, or room for results."""
+
+
 class Sequencer(wiring.Component):
     """Issue the steps of layer after layer, without a gap as long as everything is available.
 
@@ -67,6 +73,8 @@ class Sequencer(wiring.Component):
     valid : Out(1)
         There is a step in this cycle.
     step : Out(``step_layout(config)``)
+    waits : Out(``WAITS``)
+        What the step that is due still needs; ``valid`` is low as long as it needs anything.
     word_available : In(1), word_claim : Out(1)
         A weight word; it is claimed and read in the same cycle.
     address : Out, x_available : In(1), x_read : Out(1), x_done : Out(1)
@@ -78,6 +86,7 @@ class Sequencer(wiring.Component):
     i: stream.Interface
     valid: Signal
     step: data.View
+    waits: data.View
     word_available: Signal
     word_claim: Signal
     address: Signal
@@ -104,6 +113,7 @@ class Sequencer(wiring.Component):
             "i": In(stream.Signature(layer_layout(config))),
             "valid": Out(1),
             "step": Out(step_layout(config)),
+            "waits": Out(WAITS),
             "word_available": In(1),
             "word_claim": Out(1),
             "address": Out(width_of(config.buffer_words - 1)),
@@ -185,8 +195,9 @@ class Sequencer(wiring.Component):
                 m.d.sync += leaving.eq(leaving - 1)
             with m.If(self.valid & ends_row & last_view & layer.requantize):
                 m.d.sync += leaving.eq((view + 1) * config.slots - 1)
-            missing.append(ends_row & last_view & (leaving != 0))
-        m.d.comb += self.valid.eq(busy & ~Cat(missing).any())
+            missing[-1] = missing[-1] | (ends_row & last_view & (leaving != 0))
+        m.d.comb += self.waits.as_value().eq(Cat(busy & lacks for lacks in missing))
+        m.d.comb += self.valid.eq(busy & ~self.waits.as_value().any())
         m.d.comb += [claim.eq(self.valid & need) for need, _, claim in needs]
 
         m.d.comb += [

@@ -1,7 +1,7 @@
 """The accelerator: layers, weights and activations in; accumulators or requantized integers out."""
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, Signature, connect, flipped
 
 from hwgen.activations import ActivationBuffer
@@ -20,7 +20,7 @@ from hwgen.link import Link
 from hwgen.output import OutputBuffer
 from hwgen.placed import Placed
 from hwgen.scaling import Scaling
-from hwgen.sequencer import Sequencer
+from hwgen.sequencer import WAITS, Sequencer
 
 
 class Top(wiring.Component):
@@ -38,6 +38,10 @@ class Top(wiring.Component):
     i_coefficients, i_offsets, i_scales : In(stream of ``parameter_layout(config)``)
         Offsets and row scales only of layers that have them; scales for each view of the results.
     o : Out(stream of ``output_layout(config)``)
+    works : Out(1)
+        The array works in this cycle.
+    waits : Out(``WAITS``)
+        A layer runs, and its next step needs these.
     """
 
     i_layers: stream.Interface
@@ -47,6 +51,8 @@ class Top(wiring.Component):
     i_offsets: stream.Interface
     i_scales: stream.Interface
     o: stream.Interface
+    works: Signal
+    waits: data.View
 
     def __init__(self, config: HardwareConfig) -> None:
         self.config = config
@@ -64,6 +70,8 @@ class Top(wiring.Component):
             "i_offsets": In(parameters),
             "i_scales": In(parameters),
             "o": Out(stream.Signature(output_layout(config))),
+            "works": Out(1),
+            "waits": Out(WAITS),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -118,6 +126,8 @@ class Top(wiring.Component):
             scales.claim.eq(sequencer.scales_claim),
             sequencer.room_available.eq(outputs.available),
             outputs.claim.eq(sequencer.room_claim),
+            self.works.eq(sequencer.valid),
+            self.waits.eq(sequencer.waits),
         ]
         m.d.comb += [
             array.valid.eq(sequencer.valid),

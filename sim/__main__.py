@@ -13,6 +13,7 @@ from sim.commands import (
     layer,
     soak,
     speed,
+    sweep,
     synth,
     system,
     uart,
@@ -22,7 +23,7 @@ from sim.commands import (
 
 COMMANDS = (
     bench, layer, generate, verify, system, utilization, synth, characterize, cost, speed, faults,
-    soak, formats, uart, demo,
+    soak, sweep, formats, uart, demo,
 )  # fmt: skip
 """In the order of the help text."""
 

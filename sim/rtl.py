@@ -24,6 +24,10 @@ QUICK_BUILD = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 
 
+BENCHES = {"stream": "sim.bench_top", "axi": "sim.bench_axi"}
+"""Bench of a whole circuit, by its bus."""
+
+
 def bench_config() -> HardwareConfig:
     """Return the configuration of the circuit that this bench runs on."""
     return HardwareConfig(**json.loads(os.environ[VARIABLE]))
@@ -62,7 +66,7 @@ def run_bench(
     environment = tools.build_environment() | {VARIABLE: json.dumps(asdict(config))}
     environment["MAKEFLAGS"] += f" {QUICK_BUILD}"
     with alone_in(build):
-        ran, failed = _build_and_test(bench, build, text, environment, seed, waves)
+        ran, failed = _build_and_test(bench, config.top, build, text, environment, seed, waves)
     if failed or not ran:
         raise RuntimeError(
             f"{bench} on {name(config)}: {failed} of {ran} tests failed with seed {seed}; "
@@ -72,7 +76,13 @@ def run_bench(
 
 
 def _build_and_test(
-    bench: str, build: Path, text: str, environment: dict[str, str], seed: int, waves: bool
+    bench: str,
+    top: str,
+    build: Path,
+    text: str,
+    environment: dict[str, str],
+    seed: int,
+    waves: bool,
 ) -> tuple[int, int]:
     """Build in a folder and run a bench there; return how many tests ran, and failed."""
     source = build / "top.v"
@@ -86,7 +96,7 @@ def _build_and_test(
         runner = get_runner("verilator")
         runner.build(
             sources=[source],
-            hdl_toplevel="top",
+            hdl_toplevel=top,
             build_dir=build,
             build_args=["-Wno-fatal", *(["--trace-fst"] if waves else [])],
             waves=waves,
@@ -94,7 +104,7 @@ def _build_and_test(
             log_file=build / "build.log",
         )
         runner.test(
-            hdl_toplevel="top",
+            hdl_toplevel=top,
             test_module=bench,
             build_dir=build,
             test_dir=build,

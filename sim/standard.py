@@ -9,8 +9,15 @@ SMALL = (
 )
 """Few processing elements, odd sizes: built in seconds, so the tests run them too."""
 
+AXI = (
+    HardwareConfig(k=2, pe=4, lanes=8, columns=64, bus="axi", stream_bits=32),
+    HardwareConfig(k=3, pe=5, lanes=6, act_bits=4, columns=36, bus="axi", layer_queue=2),
+)
+"""Small circuits on AXI: words of several beats, and of one."""
+
 STANDARD = (
     *SMALL,
+    *AXI,
     HardwareConfig(k=2, pe=5, lanes=1, act_bits=2, columns=16, requantize_bits=0),
     HardwareConfig(k=4, pe=8, lanes=16, digit=8, columns=128, requantize_bits=12),
     HardwareConfig(kind="addsub", pe=8, lanes=16, columns=128, stage_every=1, mapping="ecp5"),

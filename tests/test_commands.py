@@ -82,12 +82,21 @@ def test_generator_writes_the_set(call: Call, tmp_path: Path) -> None:
     assert call("hwgen", *SMALL, "--k", 1, "-o", tmp_path / "set")[0] == 0
     assert json.loads((tmp_path / "set" / "config.json").read_text())["k"] == 1
     names = sorted(file.name for file in (tmp_path / "set").iterdir())
-    assert names == ["config.json", "mine.txt", "ports.md", "top.v"]
+    assert names == [
+        "config.json", "diagram.svg", "mine.txt", "planesmith.core", "ports.md", "top.v",
+    ]  # fmt: skip
+    assert call("hwgen", *SMALL, "--bus", "axi", "-o", tmp_path / "axi")[0] == 0
+    names = {file.name for file in (tmp_path / "axi").iterdir()}
+    assert names > {"registers.md", "planesmith_registers.h", "planesmith_registers.py"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
+        (
+            ["--stream-bits", "32"],
+            "stream_bits must be 0 on plain streams (or use --bus axi), got 32",
+        ),
         (["--lanes", "0"], "lanes must be from 1 to 1024, got 0"),
         (["--pe", "x"], "argument --pe: invalid int value: 'x'"),
         (["--planes", "3"], "unrecognized arguments: --planes 3"),

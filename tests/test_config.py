@@ -54,6 +54,17 @@ from hwgen.config import KINDS, HardwareConfig
         ({"requantize_bits": 17}, "requantize_bits must be from 2 to 16, got 17"),
         ({"weight_words": 1}, "weight_words must be from 2 to 65536, got 1"),
         ({"weight_words": 65537}, "weight_words must be from 2 to 65536, got 65537"),
+        ({"bus": "wishbone"}, "bus must be one of stream, axi, got wishbone"),
+        ({"bus": "axi", "stream_bits": -8}, "stream_bits must be from 0 to 4096, got -8"),
+        ({"bus": "axi", "stream_bits": 4104}, "stream_bits must be from 0 to 4096, got 4104"),
+        ({"bus": "axi", "stream_bits": 12}, "stream_bits must be a multiple of 8, got 12"),
+        (
+            {"stream_bits": 8},
+            r"stream_bits must be 0 on plain streams \(or use --bus axi\), got 8",
+        ),
+        ({"bus": "axi", "link": True}, "bus must be stream to link, got axi"),
+        ({"layer_queue": 0}, "layer_queue must be from 1 to 255, got 0"),
+        ({"layer_queue": 256}, "layer_queue must be from 1 to 255, got 256"),
     ],
 )
 def test_refusals(parameters: dict[str, Any], message: str) -> None:

@@ -23,6 +23,8 @@ def test_same_files(written: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["top.v", "config.json", "ports.md"])
+@pytest.mark.parametrize(
+    "name", ["top.v", "config.json", "ports.md", "planesmith.core", "diagram.svg"]
+)
 def test_same_text(written: Path, name: str) -> None:
     assert (written / name).read_text() == (GOLDEN / name).read_text(), "run: make golden"

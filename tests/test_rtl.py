@@ -29,7 +29,7 @@ def test_benches_pass(config: HardwareConfig, builds: Path) -> None:
 def test_lint_is_clean(config: HardwareConfig, tmp_path: Path) -> None:
     source = tmp_path / "top.v"
     source.write_text(verilog(config))
-    lint([source], "top", rtl.WAIVERS)
+    lint([source], config.top, rtl.WAIVERS)
 
 
 def break_verilog(monkeypatch: pytest.MonkeyPatch, module: object, old: str, new: str) -> None:

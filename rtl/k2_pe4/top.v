@@ -818,8 +818,8 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   assign results = { \results.last , requantizer_0__result };
 endmodule
 
-module sequencer(i__valid, word_available, x_available, coefficients_available, offsets_available, scales_available, room_available, clk, rst, i__ready, valid, step, word_claim, address, x_read, x_done, coefficients_claim, offsets_claim, scales_claim, room_claim, i__payload
-);
+module sequencer(i__valid, word_available, x_available, coefficients_available, offsets_available, scales_available, room_available, clk, rst, i__ready, valid, step, waits, word_claim, address, x_read, x_done, coefficients_claim, offsets_claim, scales_claim, room_claim
+, i__payload);
   wire [3:0] _000_;
   wire [4:0] _001_;
   wire [17:0] _002_;
@@ -842,12 +842,12 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire _019_;
   wire _020_;
   wire [3:0] _021_;
-  wire [3:0] _022_;
-  wire _023_;
-  wire [1:0] _024_;
+  wire [2:0] _022_;
+  wire [3:0] _023_;
+  wire _024_;
   wire [1:0] _025_;
-  wire _026_;
-  wire [2:0] _027_;
+  wire [1:0] _026_;
+  wire _027_;
   wire [4:0] _028_;
   wire [4:0] _029_;
   wire _030_;
@@ -911,6 +911,14 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   reg term;
   output valid;
   wire valid;
+  output [5:0] waits;
+  wire [5:0] waits;
+  wire \waits.activations ;
+  wire \waits.coefficients ;
+  wire \waits.offsets ;
+  wire \waits.results ;
+  wire \waits.scales ;
+  wire \waits.weights ;
   reg [3:0] word;
   input word_available;
   wire word_available;
@@ -922,6 +930,12 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire x_done;
   output x_read;
   wire x_read;
+  assign \step.last_word  = word == _039_;
+  assign \step.first_group  = ! group;
+  assign _001_ = layer[20:17] - 1'h1;
+  assign \step.last_group  = group == _001_;
+  assign _002_ = layer[16:0] - 1'h1;
+  assign \step.last_tile  = row_tile == _002_;
   assign _003_ = ! term;
   assign needs_word = \step.first  & _003_;
   assign ends_sums = \step.last  & \step.last_word ;
@@ -929,17 +943,23 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   assign ends_row = ends_group & \step.last_group ;
   assign _004_ = ~ word_available;
   assign _005_ = needs_word & _004_;
+  assign \waits.weights  = busy & _005_;
   assign _006_ = ~ x_available;
   assign _007_ = needs_word & _006_;
+  assign \waits.activations  = busy & _007_;
   assign _008_ = ~ coefficients_available;
   assign _009_ = ends_sums & _008_;
+  assign \waits.coefficients  = busy & _009_;
   assign _011_ = ~ offsets_available;
   assign _012_ = _010_ & _011_;
+  assign \waits.offsets  = busy & _012_;
   assign _014_ = ~ scales_available;
   assign _015_ = _013_ & _014_;
+  assign \waits.scales  = busy & _015_;
   assign _016_ = ~ room_available;
   assign _017_ = ends_row & _016_;
-  assign _018_ = | { _017_, _015_, _012_, _009_, _007_, _005_ };
+  assign \waits.results  = busy & _017_;
+  assign _018_ = | { \waits.results , \waits.scales , \waits.offsets , \waits.coefficients , \waits.activations , \waits.weights  };
   assign _019_ = ~ _018_;
   assign valid = busy & _019_;
   assign word_claim = valid & needs_word;
@@ -953,39 +973,33 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   assign _020_ = ~ busy;
   assign i__ready = _020_ | x_done;
   assign _021_ = digit + 1'h1;
-  assign _022_ = \step.last  ? 4'h0 : _021_;
-  assign _024_ = term + 1'h1;
-  assign _025_ = \step.last_term  ? 2'h0 : _024_;
+  assign _023_ = \step.last  ? 4'h0 : _021_;
+  assign _025_ = term + 1'h1;
+  assign _026_ = \step.last_term  ? 2'h0 : _025_;
   assign _028_ = word + 1'h1;
   assign _029_ = \step.last_word  ? 5'h00 : _028_;
   assign _031_ = group + 1'h1;
   assign _032_ = \step.last_group  ? 5'h00 : _031_;
-  assign _030_ = _026_ & \step.last_word ;
+  assign _030_ = _027_ & \step.last_word ;
   assign _033_ = _030_ & \step.last_group ;
   assign _034_ = row_tile + 1'h1;
   assign _035_ = \step.last_tile  ? 18'h00000 : _034_;
-  assign _023_ = valid & \step.last ;
-  assign _026_ = _023_ & \step.last_term ;
+  assign _024_ = valid & \step.last ;
+  assign _027_ = _024_ & \step.last_term ;
   assign _036_ = address + 1'h1;
-  assign _037_ = ends_row ? 4'h0 : _036_;
+  assign _038_ = ends_row ? 4'h0 : _036_;
   assign { _000_[3], step[2:0] } = 3'h7 - digit;
   assign \step.first  = ! digit;
   assign \step.last  = digit == 3'h7;
   assign \step.mask  = layer[34:31] >> { 1'h0, term, 1'h0 };
-  assign _027_ = layer[30:29] - 1'h1;
-  assign \step.last_term  = term == _027_;
+  assign _022_ = layer[30:29] - 1'h1;
+  assign \step.last_term  = term == _022_;
   assign \step.first_word  = ! word;
-  assign _038_ = \step.last_group  ? layer[28:25] : layer[24:21];
-  assign _039_ = _038_ - 1'h1;
-  assign \step.last_word  = word == _039_;
-  assign \step.first_group  = ! group;
-  assign _001_ = layer[20:17] - 1'h1;
-  assign \step.last_group  = group == _001_;
-  assign _002_ = layer[16:0] - 1'h1;
-  assign \step.last_tile  = row_tile == _002_;
+  assign _037_ = \step.last_group  ? layer[28:25] : layer[24:21];
+  assign _039_ = _037_ - 1'h1;
   always @(posedge clk)
     if (rst) address <= 3'h0;
-    else if (_026_) address <= _037_[2:0];
+    else if (_027_) address <= _038_[2:0];
   always @(posedge clk)
     if (rst) row_tile <= 17'h00000;
     else if (_033_) row_tile <= _035_[16:0];
@@ -994,13 +1008,13 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
     else if (_030_) group <= _032_[3:0];
   always @(posedge clk)
     if (rst) word <= 4'h0;
-    else if (_026_) word <= _029_[3:0];
+    else if (_027_) word <= _029_[3:0];
   always @(posedge clk)
     if (rst) term <= 1'h0;
-    else if (_023_) term <= _025_[0];
+    else if (_024_) term <= _026_[0];
   always @(posedge clk)
     if (rst) digit <= 3'h0;
-    else if (valid) digit <= _022_[2:0];
+    else if (valid) digit <= _023_[2:0];
   always @(posedge clk)
     if (i__ready) layer <= i__payload;
   always @(posedge clk)
@@ -1008,11 +1022,12 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
     else if (i__ready) busy <= i__valid;
   assign step[21:3] = { layer[42:35], \step.last_tile , \step.last_group , \step.first_group , \step.last_word , \step.first_word , \step.last_term , term, \step.mask , \step.last , \step.first  };
   assign _000_[2:0] = step[2:0];
+  assign waits = { \waits.results , \waits.scales , \waits.offsets , \waits.coefficients , \waits.activations , \waits.weights  };
   assign x_read = word_claim;
 endmodule
 
 module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations__payload, i_activations__valid, i_coefficients__payload, i_coefficients__valid, i_offsets__payload, i_offsets__valid, i_scales__payload, i_scales__valid, o__ready, clk, rst, i_layers__ready, i_weights__ready, i_activations__ready, i_coefficients__ready, i_offsets__ready, i_scales__ready, o__payload
-, o__valid, i_layers__payload);
+, o__valid, works, waits, i_layers__payload);
   wire activations__available;
   wire [63:0] activations__digits;
   wire [21:0] array__ended;
@@ -1083,12 +1098,15 @@ module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations_
   wire sequencer__room_claim;
   wire sequencer__scales_claim;
   wire [21:0] sequencer__step;
-  wire sequencer__valid;
   wire sequencer__word_claim;
   wire sequencer__x_done;
   wire sequencer__x_read;
+  output [5:0] waits;
+  wire [5:0] waits;
   wire weights__available;
   wire [63:0] weights__word;
+  output works;
+  wire works;
   activation_buffer activations (
     .address(sequencer__address),
     .available(activations__available),
@@ -1109,7 +1127,7 @@ module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations_
     .rst(rst),
     .step(sequencer__step),
     .sums(array__sums),
-    .valid(sequencer__valid),
+    .valid(works),
     .weights(weights__word),
     .x_sum(array__x_sum)
   );
@@ -1189,7 +1207,8 @@ module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations_
     .scales_available(scales__available),
     .scales_claim(sequencer__scales_claim),
     .step(sequencer__step),
-    .valid(sequencer__valid),
+    .valid(works),
+    .waits(waits),
     .word_available(weights__available),
     .word_claim(sequencer__word_claim),
     .x_available(activations__available),

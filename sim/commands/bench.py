@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: Namespace) -> None:
     """Run all benches; stop at the first that fails."""
-    from sim.rtl import name, run_bench
+    from sim.rtl import BENCHES, name, run_bench
     from sim.standard import STANDARD
 
     total = 0
@@ -26,8 +26,9 @@ def run(arguments: Namespace) -> None:
         print(f"{name(config)}: ", end="", flush=True)
         try:
             ran = run_bench(
-                "sim.bench_top", config, BUILD / "sim", seed=arguments.seed, waves=arguments.waves
-            )
+                BENCHES[config.bus], config, BUILD / "sim",
+                seed=arguments.seed, waves=arguments.waves,
+            )  # fmt: skip
         except RuntimeError as error:
             print(f"failed\n{PROGRAM}: {error}", file=sys.stderr)
             sys.exit(1)

@@ -1,0 +1,396 @@
+"""The engine on AXI against the reference: bus models that are not ours drive and check it."""
+
+import logging
+from collections.abc import Iterator
+from itertools import repeat
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge, with_timeout
+from cocotbext.axi import (
+    AxiLiteBus,
+    AxiLiteMaster,
+    AxiResp,
+    AxiStreamBus,
+    AxiStreamFrame,
+    AxiStreamSink,
+    AxiStreamSource,
+)
+
+from hwgen.axi_stream import INPUTS
+from hwgen.registers import COMMANDS, ERRORS, EVENTS, register_map
+from sim.axi import frames, from_frames, layer_writes
+from sim.cases import every_kind, random_job
+from sim.jobs import Job
+from sim.rtl import bench_config
+
+CONFIG = bench_config()
+REGISTERS = {row.name: row for row in register_map(CONFIG)}
+COMMAND = {name: 1 << bit for bit, name in enumerate(COMMANDS)}
+ERROR = {name: 1 << bit for bit, name in enumerate(ERRORS)}
+EVENT = {name: 1 << bit for bit, name in enumerate(EVENTS)}
+PATIENCE = 20_000
+"""Cycles for which a test waits for what must come."""
+NANOSECONDS = 10
+"""Of a cycle."""
+START = 3
+"""Cycles from the start until the first step, and from the last result until done."""
+
+
+class Host:
+    """A processor and DMA engines at the ports of the circuit."""
+
+    def __init__(self, dut, idle: float = 0.0, stall: float = 0.0) -> None:
+        self.dut = dut
+        self.rng = np.random.default_rng(cocotb.RANDOM_SEED)
+        ends = {"clock": dut.aclk, "reset": dut.aresetn, "reset_active_level": False}
+        self.control = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), **ends)
+        self.sources = {
+            name: AxiStreamSource(AxiStreamBus.from_prefix(dut, f"s_axis_{name}"), **ends)
+            for name in INPUTS
+        }
+        self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis_results"), **ends)
+        write, read = self.control.write_if, self.control.read_if
+        for part in (*self.sources.values(), self.sink, write, read):
+            part.log.setLevel(logging.WARNING)  # else most of the time goes into lines nobody reads
+        for part in (*self.sources.values(), write.aw_channel, write.w_channel, read.ar_channel):
+            part.set_pause_generator(self._pauses(idle))
+        for part in (self.sink, write.b_channel, read.r_channel):
+            part.set_pause_generator(self._pauses(stall))
+
+    def _pauses(self, share: float) -> Iterator[bool]:
+        rng = np.random.default_rng(int(self.rng.integers(2**32)))
+        return (bool(rng.random() < share) for _ in repeat(None)) if share else repeat(False)
+
+    async def reset(self) -> None:
+        """Start the clock and come out of a reset."""
+        self.dut.aresetn.value = 0
+        cocotb.start_soon(Clock(self.dut.aclk, NANOSECONDS, unit="ns").start())
+        await ClockCycles(self.dut.aclk, 4)
+        self.dut.aresetn.value = 1
+        await ClockCycles(self.dut.aclk, 2)
+        cocotb.start_soon(self._rules())
+
+    async def _rules(self) -> None:
+        """Hold the ports that the circuit drives to AXI: what is offered stays until taken."""
+        ports = {
+            "m_axis_results": ("tvalid", "tready", ("tdata", "tlast")),
+            "s_axil_b": ("valid", "ready", ("resp",)),
+            "s_axil_r": ("valid", "ready", ("data", "resp")),
+        }
+        offered: dict[str, list[int]] = {}
+        while True:
+            await RisingEdge(self.dut.aclk)
+            await ReadOnly()
+            for port, (valid, ready, parts) in ports.items():
+                join = "_" if port.startswith("m_") else ""
+
+                def value(part: str, start: str = port + join) -> int:
+                    return int(getattr(self.dut, start + part).value)
+
+                now = [value(part) for part in parts] if value(valid) else None
+                if port in offered:
+                    assert now == offered[port], f"{port} must stay until it is taken"
+                offered.pop(port, None)
+                if now is not None and not value(ready):
+                    offered[port] = now
+
+    async def write(self, name: str, value: int) -> bool:
+        """Write a register; whether it was accepted."""
+        done = await self.control.write(REGISTERS[name].address, value.to_bytes(4, "little"))
+        assert done.resp in (AxiResp.OKAY, AxiResp.SLVERR)
+        return done.resp == AxiResp.OKAY
+
+    async def read(self, name: str) -> int:
+        """Read a register, which must not be refused."""
+        done = await self.control.read(REGISTERS[name].address, 4)
+        assert done.resp == AxiResp.OKAY, f"{name} was refused"
+        return int.from_bytes(done.data, "little")
+
+    async def describe(self, job: Job) -> None:
+        """Write a job's layer into the descriptor."""
+        for address, value in layer_writes(job, CONFIG):
+            done = await self.control.write(address, value.to_bytes(4, "little"))
+            assert done.resp == AxiResp.OKAY
+
+    async def queue(self, job: Job) -> None:
+        """Describe a job and queue it, once there is room."""
+        await self.describe(job)
+        while await self.read("status") & 2:
+            await ClockCycles(self.dut.aclk, 20)
+        assert await self.write("control", COMMAND["push"])
+
+    def stream(self, job: Job) -> None:
+        """Send the words of a job, whenever the circuit takes them."""
+        for name, parts in frames(job, CONFIG).items():
+            for part in parts:
+                self.sources[name].send_nowait(AxiStreamFrame(part))
+
+    async def check(self, job: Job) -> None:
+        """Take the results of a job and compare every integer."""
+        taken = [
+            bytes((await with_timeout(self.sink.recv(), PATIENCE * NANOSECONDS, "ns")).tdata)
+            for _ in job.codes
+        ]
+        got, want = from_frames(taken, job, CONFIG), job.expected()
+        wrong = np.argwhere(got != want)
+        assert not len(wrong), (
+            f"token and row {wrong[0]}: got {got[tuple(wrong[0])]}, want {want[tuple(wrong[0])]}, "
+            f"seed {cocotb.RANDOM_SEED}"
+        )
+
+    async def done(self) -> None:
+        """Wait for the interrupt of a run's end, and clear it."""
+        if not self.dut.irq.value:
+            await with_timeout(RisingEdge(self.dut.irq), PATIENCE * NANOSECONDS, "ns")
+        assert await self.read("pending") & EVENT["done"]
+        assert await self.write("pending", EVENT["done"])
+        assert not await self.read("status") & 1
+
+    async def run(self, jobs: list[Job]) -> None:
+        """Queue jobs, start after the first, and compare all results."""
+        assert await self.write("enable", EVENT["done"])
+        for job in jobs:
+            self.stream(job)
+        comes = cocotb.start_soon(self._check_all(jobs))
+        await self.queue(jobs[0])
+        assert await self.write("control", COMMAND["start"])
+        for job in jobs[1:]:
+            await self.queue(job)
+            if not await self.read("status") & 1:  # the one before was done before this was queued
+                await self.done()
+                assert await self.write("control", COMMAND["start"])
+        await self.done()
+        await comes
+
+    async def _check_all(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            await self.check(job)
+
+
+async def start(dut, idle: float = 0.0, stall: float = 0.0) -> Host:
+    """Return a host at a circuit that was just reset."""
+    host = Host(dut, idle, stall)
+    await host.reset()
+    return host
+
+
+@cocotb.test()
+async def registers_read_back(dut) -> None:
+    """Read what identifies the engine, its parameters, and zeros elsewhere after a reset."""
+    host = await start(dut)
+    for name, row in REGISTERS.items():
+        assert await host.read(name) == (row.value or 0), name
+
+
+@cocotb.test()
+@cocotb.parametrize(idle=[0.0, 0.5], stall=[0.0, 0.5])
+async def random_layers(dut, idle: float, stall: float) -> None:
+    """Run more layers than the queue holds, of several vectors, with pauses on every channel."""
+    host = await start(dut, idle, stall)
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    jobs = [
+        random_job(rng, CONFIG, tokens=int(rng.integers(1, 4)))
+        for _ in range(CONFIG.layer_queue + 3)
+    ]
+    await host.run(jobs)
+    assert await host.read("errors") == 0
+
+
+@cocotb.test()
+async def extremes_ties_and_odd_shapes(dut) -> None:
+    """Run each case that goes wrong first, one after the other."""
+    host = await start(dut)
+    await host.run(every_kind(np.random.default_rng(cocotb.RANDOM_SEED), CONFIG))
+
+
+@cocotb.test()
+async def counters_are_right(dut) -> None:
+    """Count steps, words and vectors of several runs."""
+    host = await start(dut, 0.3, 0.3)
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    due: dict[str, int] = {"steps": 0, "vectors": 0, "words_results": 0}
+    for _ in range(2):
+        job = random_job(rng, CONFIG, tokens=3)
+        await host.run([job])
+        due["steps"] += job.steps(CONFIG)
+        due["vectors"] += len(job.codes)
+        due["words_results"] += job.output_words(CONFIG)
+        for name, (words, times) in job.feeds(CONFIG).items():
+            if name in INPUTS:
+                due[f"words_{name}"] = due.get(f"words_{name}", 0) + len(words) * times
+        assert {name: await host.read(name) for name in due} == due
+        waited = [await host.read(f"waits_{name}") for name in (*INPUTS, "results")]
+        assert max(waited) <= await host.read("cycles") - due["steps"]
+
+
+@cocotb.test()
+async def queued_layers_run_without_a_gap(dut) -> None:
+    """Take the cycles of the steps and the pipeline, as on plain streams, if words are beats."""
+    host = await start(dut)
+    jobs = every_kind(np.random.default_rng(cocotb.RANDOM_SEED), CONFIG)[: CONFIG.layer_queue]
+    for job in jobs:
+        host.stream(job)
+        await host.queue(job)
+    assert await host.write("enable", EVENT["done"])
+    assert await host.write("control", COMMAND["start"])
+    for job in jobs:
+        await host.check(job)
+    await host.done()
+    cycles, due = await host.read("cycles"), sum(job.steps(CONFIG) for job in jobs)
+    assert await host.read("steps") == due
+    if CONFIG.stream_bits == 0:
+        assert cycles == due + CONFIG.latency + START, f"took {cycles}, {due} steps"
+
+
+@cocotb.test()
+async def misbehaving_master(dut) -> None:
+    """Answer each thing that a host must not do with an error and a flag; then work as ever."""
+    host = await start(dut)
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    job = random_job(rng, CONFIG)
+
+    async def refused(error: str, address: int, value: int | None = None) -> None:
+        sent = value is not None
+        data = (value or 0).to_bytes(4 - address % 4, "little")
+        part = host.control.write(address, data) if sent else host.control.read(address, len(data))
+        assert (await part).resp == AxiResp.SLVERR, error
+        assert await host.read("errors") == ERROR[error], error
+        assert await host.read("pending") & EVENT["error"]
+        assert await host.write("errors", ERROR[error])
+        assert await host.write("pending", EVENT["error"])
+        assert await host.read("errors") == 0
+
+    control, layer = REGISTERS["control"].address, REGISTERS["layer_terms"].address
+    for address in (1, control + 2, layer + 3):
+        await refused("unaligned", address)
+        await refused("unaligned", address, 0)
+    for address in (0x024, 0x03C, 0x0FC, 0x1FC, 0xFFC):
+        await refused("reserved", address)
+        await refused("reserved", address, 0)
+    for name in ("id", "status", "cycles", "config_pe"):
+        await refused("read_only", REGISTERS[name].address, 0)
+    for name in ("control", "errors", "enable", "layer_terms", "layer_groups"):
+        await refused("value", REGISTERS[name].address, 1 << 31)
+    await refused("start_empty", control, COMMAND["start"])
+    await refused("layer", control, COMMAND["push"])  # of zeros, as after the reset
+    for name, low, high in (
+        ("layer_vectors", 0, None),
+        ("layer_row_tiles", 0, CONFIG.most_row_tiles + 1),
+        ("layer_groups", 0, CONFIG.buffer_words + 1),
+        ("layer_tail_words", 0, CONFIG.buffer_words + 1),
+        ("layer_terms", 0, CONFIG.most_terms + 1),
+    ):
+        for value in (low, high):
+            if value is not None and not value & ~REGISTERS[name].mask:
+                await host.describe(job)
+                assert await host.write(name, value)
+                await refused("layer", control, COMMAND["push"])
+    await host.describe(job)
+    for _ in range(CONFIG.layer_queue):
+        assert await host.write("control", COMMAND["push"])
+    await refused("queue_full", control, COMMAND["push"])
+    assert await host.read("status") == 2 | CONFIG.layer_queue << 8
+    assert await host.write("control", COMMAND["start"])
+    await refused("start_busy", control, COMMAND["start"])
+    await refused("read_only", REGISTERS["status"].address, 0)
+    for _ in range(CONFIG.layer_queue):
+        host.stream(job)
+    for _ in range(CONFIG.layer_queue):
+        await host.check(job)
+    assert await host.write("enable", EVENT["done"])
+    await host.done()
+
+
+@cocotb.test()
+async def bytes_and_orders(dut) -> None:
+    """Write single bytes; take the data before its address, and both long apart."""
+    host = await start(dut)
+    assert await host.write("watchdog", 0x04030201)
+    address = REGISTERS["watchdog"].address
+    write = host.control.write_if
+    for lane, order in ((0, "data first"), (3, "address first"), (1, "data first")):
+        data = write.w_channel._transaction_obj()
+        data.wdata, data.wstrb = 0xA5A5A5A5, 1 << lane
+        where = write.aw_channel._transaction_obj()
+        where.awaddr, where.awprot = address, 0
+        parts = [(write.w_channel, data), (write.aw_channel, where)]
+        for channel, item in parts if order == "data first" else parts[::-1]:
+            await channel.send(item)
+            await ClockCycles(dut.aclk, 8)
+        assert int((await write.b_channel.recv()).bresp) == AxiResp.OKAY
+    assert await host.read("watchdog") == 0xA503A5A5
+    assert await host.write("watchdog", 0)
+
+
+@cocotb.test()
+async def misplaced_last(dut) -> None:
+    """Count vectors whatever TLAST says, and say that it was wrong."""
+    host = await start(dut)
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    for early in (False, True):
+        job = random_job(rng, CONFIG, columns=min(2 * CONFIG.lanes, CONFIG.columns), tokens=2)
+        sent = frames(job, CONFIG)
+        sent["activations"] = [b"".join(sent["activations"])]
+        if early:
+            whole, beat = sent["activations"][0], len(dut.s_axis_activations_tdata) // 8
+            sent["activations"] = [whole[n : n + beat] for n in range(0, len(whole), beat)]
+        if early and len(sent["activations"]) == len(job.codes):
+            continue  # a vector is a single beat: TLAST cannot be early
+        for name, parts in sent.items():
+            for part in parts:
+                host.sources[name].send_nowait(AxiStreamFrame(part))
+        await host.queue(job)
+        assert await host.write("enable", EVENT["done"])
+        assert await host.write("control", COMMAND["start"])
+        await host.check(job)
+        await host.done()
+        assert await host.read("errors") == ERROR["last"]
+        assert await host.write("errors", ERROR["last"])
+        await host.run([random_job(rng, CONFIG)])
+
+
+@cocotb.test()
+async def starved_and_reset(dut) -> None:
+    """Notice that a word is missing, forget everything at a reset, whenever it comes, and work."""
+    host = await start(dut)
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    for stopped in ("weights", "activations", "coefficients", "results", None):
+        job = random_job(rng, CONFIG, tokens=2)
+        for name, parts in frames(job, CONFIG).items():
+            for part in parts if name != stopped else ():
+                host.sources[name].send_nowait(AxiStreamFrame(part))
+        if stopped == "results":
+            host.sink.clear_pause_generator()
+            host.sink.pause = True
+        assert await host.write("watchdog", 50)
+        await host.queue(job)
+        assert await host.write("enable", EVENT["error"])
+        assert await host.write("control", COMMAND["start"])
+        if stopped:
+            if not dut.irq.value:
+                await with_timeout(RisingEdge(dut.irq), PATIENCE * NANOSECONDS, "ns")
+            assert await host.read("errors") == ERROR["stuck"]
+            assert stopped == "results" or await host.read(f"waits_{stopped}") > 40
+        else:
+            await ClockCycles(dut.aclk, int(rng.integers(1, job.steps(CONFIG))))
+        for source in host.sources.values():  # as a host stops its DMA engines
+            source.clear()
+            source.assert_reset(True)
+        host.sink.pause = False
+        await ClockCycles(dut.aclk, 2)
+        assert await host.write("control", COMMAND["reset"])
+        assert await host.read("status") == 0
+        assert await host.read("steps") == 0
+        assert await host.write("enable", 0)
+        assert await host.write("watchdog", 0)
+        assert await host.write("errors", ERROR["stuck"])
+        assert await host.write("pending", sum(EVENT.values()))
+        assert not dut.irq.value
+        await ClockCycles(dut.aclk, 50)
+        host.sink.clear()
+        host.sink.assert_reset()  # it may have taken a part of a vector's results
+        for source in host.sources.values():
+            source.assert_reset(False)
+        await host.run([random_job(rng, CONFIG, tokens=2)])

