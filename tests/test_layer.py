@@ -1,6 +1,6 @@
 """Figures of a layer that ran: what they say does not depend on how activations are cut up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -28,6 +28,7 @@ class Faultless(Engine):
         stall: float = 0.0,
         seed: int = 0,
         memory: Memory | None = None,
+        events: Sequence[Event] = (),
         progress: Callable[[int], object] = lambda words: None,
     ) -> Outcome:
         steps = sum(job.steps(self.config) for job in jobs)
