@@ -8,6 +8,7 @@ import torch
 from builders import bitnet
 
 from hwgen.config import HardwareConfig
+from sim.drive import Event
 from sim.engine import Engine, Outcome
 from sim.jobs import Job
 from sim.layer import run_layer
