@@ -112,9 +112,12 @@ def drive(
     RuntimeError
         The module is stuck, or stopped itself.
     """
-    keep = [
-        [_Segment(words.ctypes.data, len(words), times) for words, times in feed if words.size]
+    rows = [  # the compiled code reads words one after the other
+        [(np.ascontiguousarray(words), times) for words, times in feed if words.size]
         for feed in feeds.values()
+    ]
+    keep = [
+        [_Segment(words.ctypes.data, len(words), times) for words, times in feed] for feed in rows
     ]
     sources = (_Source * len(feeds))(*[
         _Source(

@@ -1,10 +1,13 @@
 """Streams driven by compiled code: to the cycle what Python does port by port."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import stepped
 
 from hwgen.config import HardwareConfig
+from hwgen.image import image
 from sim.cases import every_kind, random_job
 from sim.engine import Engine
 from sim.jobs import from_integers, read_results
@@ -27,6 +30,18 @@ def test_equals_the_stepped_circuit(config: HardwareConfig, idle: float, stall: 
     wanted = read_results(from_integers(words, config), jobs, config)
     for number, (have, want) in enumerate(zip(got.results, wanted, strict=True)):
         assert (have == want).all(), f"job {number}, seed {seed}"
+
+
+def test_words_may_lie_in_any_order() -> None:
+    config = SMALL[0]
+    job = random_job(np.random.default_rng(1), config, tokens=2)
+    laid = image(job.stage, config)
+    other = np.asfortranarray(laid.weights)
+    assert not other.flags.c_contiguous
+    engine = Engine(config)
+    got = engine.run([replace(job, laid=replace(laid, weights=other))])
+    engine.close()
+    assert (got.results[0] == job.expected()).all()
 
 
 def test_progress_counts_words() -> None:
