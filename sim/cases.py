@@ -47,7 +47,7 @@ def random_job(
         coefficients = np.concatenate([coefficients, -coefficients[..., :pairs]], axis=-1)
     monomials = rng.permutation(np.arange(1, 1 << k))[: coefficients.shape[-1]]
     offset = rng.integers(-top - 1, top + 1, shape).astype(np.int16)
-    grown = bool(config.exponents) and rng.random() < 0.7
+    grown = bool(config.exponents) and config.act_bits > 1 and rng.random() < 0.7
     activation = Activation(
         bits=config.act_bits, signed=config.act_signed, scale="group" if grown else "token",
         group=group if grown else 0, exponents=config.exponents if grown else 0,
