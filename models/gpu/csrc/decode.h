@@ -71,22 +71,27 @@ __device__ inline void read_chunk(float (&v)[8], const Plain& p, int token, int 
     v[n] = __fmul_rn(v[n], __ldg(p.column_scale + 32 * word + i + 4 * (n / 4) + 8 * (n % 4)));
 }
 
-// The largest of 8 sizes, or of 8 values; infinity where one is not finite.
-__device__ inline float peak_of(const float (&v)[8], bool sizes) {
-  float peak = 0.0f;
+// The bits of the largest of 8 sizes, or of 8 values if there are any above 0: bits of numbers from 0 on are in the order of
+// the numbers, with those of infinity and what is not a number at the end.
+__device__ inline uint32_t peak_of(const float (&v)[8], bool sizes) {
+  uint32_t peak = 0;
 #pragma unroll
-  for (int n = 0; n < 8; ++n)
-    peak = fabsf(v[n]) <= kLargest ? fmaxf(peak, sizes ? fabsf(v[n]) : v[n]) : infinity();
+  for (int n = 0; n < 8; ++n) {
+    const uint32_t bits = bits_of_float(v[n]), size = bits & 0x7fffffffu;
+    const bool counts = sizes || size == bits || size > kLargestBits;
+    peak = counts && size > peak ? size : peak;
+  }
   return peak;
 }
 
-// The codes of 4 inputs as bytes. Adding 1.5 * 2^23 rounds to an integer, ties to even, and leaves its two's complement in
+// The codes of 4 inputs as bytes; scaled by their largest size none is beyond the highest, so that none clamps. Adding 1.5 * 2^23 rounds to an integer, ties to even, and leaves its two's complement in
 // the low bits.
-__device__ inline uint32_t four_codes(const float* v, float inverse, float low, float high) {
+__device__ inline uint32_t four_codes(const float* v, float inverse, bool clamps, float low, float high) {
   uint32_t word = 0;
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
-    const float near = fminf(fmaxf(__fmul_rn(v[j], inverse), low), high);
+    float near = __fmul_rn(v[j], inverse);
+    if (clamps) near = fminf(fmaxf(near, low), high);
     word |= (bits_of_float(__fadd_rn(near, 12582912.0f)) & 255) << (8 * j);
   }
   return word;
@@ -108,66 +113,72 @@ __device__ inline void to_bit_planes(uint32_t (&w)[2], int i) {
     w[n] = (high ? two[2 * n + 1] : two[2 * n]) | __shfl_xor_sync(kOnes, high ? two[2 * n] : two[2 * n + 1], 2);
 }
 
-// A block makes a token's codes, 32 bytes for each 32 columns, and their sum over each 128, every `apart` numbers; returns
-// what a code of 1 is worth, to all its threads.
-template <bool kBits>
-__device__ inline float encode_token(const Plain& p, int token, uint32_t* to, int* code_sums, int apart) {
-  __shared__ float peaks[kTeam];
-  const int chunks = p.columns / 8;  // a multiple of 32: warps stay whole
-  float v[kKept][8], peak = 0.0f;
+// A block makes the codes of `tokens` of kTokens tokens at once, each by an equal part of its warps: 32 bytes for each 32
+// columns, tokens `stride` words apart; adds their sums over each 128 columns to code_sums [halves][kTokens]; and says what a
+// code of 1 is worth. Codes of tokens beyond are 0.
+template <bool kBits, int kTokens>
+__device__ inline void encode_tokens(const Plain& p, int first, int tokens, uint32_t* to, int stride, int* code_sums, float* worths) {
+  __shared__ uint32_t peaks[kTeam];
+  constexpr int kThreadsEach = kTeamThreads / kTokens, kWarpsEach = kTeam / kTokens;
+  const int n = threadIdx.x / kThreadsEach, thread = threadIdx.x % kThreadsEach, lane = threadIdx.x % 32;
+  const int chunks = p.columns / 8, token = first + n;  // chunks: a multiple of 32, warps stay whole
+  const bool sizes = p.low < 0;
+  float v[kKept][8];
+  uint32_t bits = 0;
+  if (n < tokens) {
 #pragma unroll
-  for (int n = 0; n < kKept; ++n)
-    if (const int chunk = threadIdx.x + n * kTeamThreads; chunk < chunks) read_chunk(v[n], p, token, chunk);
+    for (int k = 0; k < kKept; ++k)
+      if (const int chunk = thread + k * kThreadsEach; chunk < chunks) read_chunk(v[k], p, token, chunk);
 #pragma unroll
-  for (int n = 0; n < kKept; ++n)
-    if (threadIdx.x + n * kTeamThreads < chunks) peak = fmaxf(peak, peak_of(v[n], p.low < 0));
-  for (int chunk = threadIdx.x + kKept * kTeamThreads; chunk < chunks; chunk += kTeamThreads) {
-    float more[8];
-    read_chunk(more, p, token, chunk);
-    peak = fmaxf(peak, peak_of(more, p.low < 0));
+    for (int k = 0; k < kKept; ++k)
+      if (thread + k * kThreadsEach < chunks) bits = max(bits, peak_of(v[k], sizes));
+#pragma unroll 2
+    for (int chunk = thread + kKept * kThreadsEach; chunk < chunks; chunk += kThreadsEach) {
+      float more[8];
+      read_chunk(more, p, token, chunk);
+      bits = max(bits, peak_of(more, sizes));
+    }
   }
-#pragma unroll
-  for (int step = 16; step; step /= 2) peak = fmaxf(peak, __shfl_xor_sync(kOnes, peak, step));
-  __syncthreads();  // what an earlier token left there has been read
-  if (threadIdx.x % 32 == 0) peaks[threadIdx.x / 32] = peak;
+  bits = __reduce_max_sync(kOnes, bits);
+  if (lane == 0) peaks[threadIdx.x / 32] = bits;
   __syncthreads();
-#pragma unroll
-  for (int n = 0; n < kTeam; ++n) peak = fmaxf(peak, peaks[n]);
+  bits = __reduce_max_sync(kOnes, peaks[n * kWarpsEach + lane % kWarpsEach]);
 
-  const float high = float(p.high), low = float(p.low);
-  const bool wrong = peak > kLargest, fixed = p.static_scale != 0.0f;
-  if (!(peak >= kSmallestPeak)) peak = high;
+  const float high = float(p.high), low = float(p.low), found = float_of_bits(bits), peak = found >= kSmallestPeak ? found : high;
+  const bool wrong = bits > kLargestBits, fixed = p.static_scale != 0.0f, clamps = fixed || !sizes;
   const float inverse = fixed ? __fdiv_rn(1.0f, p.static_scale) : __fdiv_rn(high, peak);
-  const auto put = [&](const float (&eight)[8], int chunk) {
-    uint32_t w[2] = {four_codes(eight, inverse, low, high), four_codes(eight + 4, inverse, low, high)};
-    if (wrong) w[0] = w[1] = 0;
-    int sum = dot4(0x01010101u, w[0], dot4(0x01010101u, w[1], 0));
-#pragma unroll
-    for (int step = 1; step < 16; step *= 2) sum += __shfl_xor_sync(kOnes, sum, step);
-    if (chunk % 16 == 0) code_sums[chunk / 16 * apart] = sum;
+  const bool zero = wrong || n >= tokens;
+  const auto put = [&](const float* eight, int chunk) {
+    uint32_t w[2] = {four_codes(eight, inverse, clamps, low, high), four_codes(eight + 4, inverse, clamps, low, high)};
+    if (zero) w[0] = w[1] = 0;
+    if (p.has_offset) atomicAdd(code_sums + chunk / 16 * kTokens + n, dot4(0x01010101u, w[0], dot4(0x01010101u, w[1], 0)));
     if (kBits) to_bit_planes(w, chunk % 4);
-    uint32_t* at = to + 8 * (chunk / 4) + chunk % 4;
+    uint32_t* at = to + n * stride + 8 * (chunk / 4) + chunk % 4;
     at[0] = w[0], at[4] = w[1];
   };
 #pragma unroll
-  for (int n = 0; n < kKept; ++n)
-    if (const int chunk = threadIdx.x + n * kTeamThreads; chunk < chunks) put(v[n], chunk);
-  for (int chunk = threadIdx.x + kKept * kTeamThreads; chunk < chunks; chunk += kTeamThreads) {
-    float more[8];
-    read_chunk(more, p, token, chunk);
+  for (int k = 0; k < kKept; ++k)
+    if (const int chunk = thread + k * kThreadsEach; chunk < chunks) put(v[k], chunk);
+  for (int chunk = thread + kKept * kThreadsEach; chunk < chunks; chunk += kThreadsEach) {
+    float more[8] = {};
+    if (n < tokens) read_chunk(more, p, token, chunk);
     put(more, chunk);
   }
-  return wrong ? not_a_number() : fixed ? p.static_scale : __fdiv_rn(peak, high);
+  if (thread == 0) worths[n] = wrong ? not_a_number() : fixed ? p.static_scale : __fdiv_rn(peak, high);
 }
 
 template <bool kBits>
 __global__ void __launch_bounds__(kTeamThreads) encode_plain(Plain p) {
+  DYNAMIC_SHARED(shared);          // sums of the codes of each 128
   let_next_begin();
+  const int token = blockIdx.x, halves = p.columns / 128;
+  int* code_sums = reinterpret_cast<int*>(shared);
+  for (int at = threadIdx.x; at < halves; at += kTeamThreads) code_sums[at] = 0;
   wait_for_last();
-  const int token = blockIdx.x;
   uint32_t* to = reinterpret_cast<uint32_t*>(p.codes) + int64_t(token) * (p.columns / 4);
-  const float worth = encode_token<kBits>(p, token, to, p.code_sums + int64_t(token) * (p.columns / 128), 1);
-  if (threadIdx.x == 0) p.token_scale[token] = worth;
+  encode_tokens<kBits, 1>(p, token, 1, to, 0, code_sums, p.token_scale + token);
+  __syncthreads();
+  for (int at = threadIdx.x; at < halves; at += kTeamThreads) p.code_sums[int64_t(token) * halves + at] = code_sums[at];
 }
 
 // Binary tensor cores: the 8 columns of a product are the bit-planes of one token's codes.
@@ -342,21 +353,23 @@ __global__ void __launch_bounds__(kTeamThreads, Product::kSpan == 16 ? 1 : 2) de
   for (int n = 0; n < kDepth; ++n) fetch(ring + n * room.slot + lane);
   for (int at = threadIdx.x; at < 2 * all_sums; at += kTeamThreads) sums[at] = 0;
 
+  for (int at = threadIdx.x; at < 2 * steps * Product::kSpan; at += kTeamThreads) code_sums[at] = 0;
+  __syncthreads();
+
   wait_for_last();
-  for (int n = 0; n < Product::kSpan; ++n) {
-    if (p.codes || n >= tokens) {
-      const uint4* from = p.codes + int64_t(first_token + n) * (p.columns / 16);
+  if (!p.codes) {
+    encode_tokens<Product::kBits, Product::kSpan>(p, first_token, tokens, codes, stride, code_sums, worths);
+  } else {
+    for (int n = 0; n < Product::kSpan; ++n) {
+      const bool there = n < tokens;
+      const int token = first_token + n;
+      const uint4* from = p.codes + int64_t(token) * (p.columns / 16);
       uint4* to = reinterpret_cast<uint4*>(codes + n * stride);
-      for (int at = threadIdx.x; at < p.columns / 16; at += kTeamThreads)
-        to[at] = n < tokens ? __ldcg(from + at) : uint4{0, 0, 0, 0};
-      for (int at = threadIdx.x; at < 2 * steps; at += kTeamThreads)
-        code_sums[at * Product::kSpan + n] =
-            n < tokens ? __ldcg(p.code_sums + int64_t(first_token + n) * (2 * steps) + at) : 0;
-      if (threadIdx.x == 0) worths[n] = n < tokens ? __ldcg(p.token_scale + first_token + n) : 0.0f;
-    } else {
-      const float worth =
-          encode_token<Product::kBits>(p, first_token + n, codes + n * stride, code_sums + n, Product::kSpan);
-      if (threadIdx.x == 0) worths[n] = worth;
+#pragma unroll 2
+      for (int at = threadIdx.x; at < p.columns / 16; at += kTeamThreads) to[at] = there ? __ldcg(from + at) : uint4{0, 0, 0, 0};
+      for (int at = threadIdx.x; at < 2 * steps && there; at += kTeamThreads)
+        code_sums[at * Product::kSpan + n] = __ldcg(p.code_sums + int64_t(token) * (2 * steps) + at);
+      if (threadIdx.x == 0) worths[n] = there ? __ldcg(p.token_scale + token) : 0.0f;
     }
   }
   __syncthreads();

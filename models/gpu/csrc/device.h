@@ -24,6 +24,8 @@ inline int most_shared() { return device_attribute(cudaDevAttrMaxSharedMemoryPer
 template <class... Arguments>
 int launch_early(void (*kernel)(Arguments...), dim3 grid, dim3 block, int shared, void* stream, Arguments... arguments) {
   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
+  // Room for two blocks: left to itself the driver may keep no more than one needs, and the next kernel waits.
+  cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
   cudaLaunchAttribute early = {};
   early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   early.val.programmaticStreamSerializationAllowed = 1;
@@ -144,6 +146,7 @@ __device__ inline uint32_t bits_of_float(float value) {
 __device__ inline float not_a_number() { return float_of_bits(0x7fc00000u); }
 __device__ inline float infinity() { return float_of_bits(0x7f800000u); }
 constexpr float kLargest = 3.402823466e38f;
+constexpr uint32_t kLargestBits = 0x7f7fffffu;
 __device__ inline float exp_of(float value) {
 #ifdef __CUDACC__
   return __expf(value);

@@ -193,11 +193,13 @@ inline uint16_t bfloat_of_float(float value) {
 }
 
 inline void __syncthreads() { emulate::meet(emulate::block->all, int(emulate::block->threads.size())); }
-inline unsigned atomicAdd(unsigned* at, unsigned more) {
-  const unsigned before = *at;
+template <class T>
+T atomicAdd(T* at, T more) {
+  const T before = *at;
   *at += more;
   return before;
 }
+inline uint32_t max(uint32_t a, uint32_t b) { return a > b ? a : b; }
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int __popc(uint32_t x) { return __builtin_popcount(x); }
 inline uint32_t __umulhi(uint32_t a, uint32_t b) { return uint32_t(uint64_t(a) * b >> 32); }
@@ -218,6 +220,13 @@ T __shfl_xor_sync(uint32_t, T value, int mask) {
   const auto slot = emulate::exchange(words, 2);
   std::memcpy(&value, slot(emulate::block->current % emulate::kWarp ^ mask), sizeof value);
   return value;
+}
+
+inline uint32_t __reduce_max_sync(uint32_t, uint32_t value) {
+  const auto slot = emulate::exchange(&value, 1);
+  uint32_t most = 0;
+  for (int lane = 0; lane < emulate::kWarp; ++lane) most = max(most, *slot(lane));
+  return most;
 }
 
 inline uint32_t __ballot_sync(uint32_t, int set) {

@@ -72,8 +72,9 @@ int planesmith_fits(const Plain* p, int planes, int tile) {
 }
 
 int planesmith_encode_plain(const Plain* p, int tensor, void* stream) {
-  return tensor ? launch_early(encode_plain<false>, dim3(p->tokens), dim3(kTeamThreads), 0, stream, *p)
-                : launch_early(encode_plain<true>, dim3(p->tokens), dim3(kTeamThreads), 0, stream, *p);
+  const int shared = p->columns / 128 * 4;
+  return tensor ? launch_early(encode_plain<false>, dim3(p->tokens), dim3(kTeamThreads), shared, stream, *p)
+                : launch_early(encode_plain<true>, dim3(p->tokens), dim3(kTeamThreads), shared, stream, *p);
 }
 
 int planesmith_linear(const Stage* s, int kind, int tile, int split, void* stream) {

@@ -206,16 +206,16 @@ def end_to_end(bench: Bench) -> dict[str, Any]:
 
 STAGES: dict[str, tuple[float, Callable[[Bench], dict[str, Any]]]] = {
     "device": (10, device),
-    "decode": (150, decode),
-    "end_to_end": (150, end_to_end),
+    "decode": (60, decode),
     "bits": (20, bits),
-    "exact": (120, exact),
-    "sanitizer": (150, sanitizer),
-    "peers": (90, peers),
-    "energy": (30, energy),
-    "prefill": (40, prefill),
+    "end_to_end": (80, end_to_end),
+    "energy": (20, energy),
+    "exact": (60, exact),
+    "prefill": (20, prefill),
+    "peers": (60, peers),
+    "sanitizer": (120, sanitizer),
 }
-"""Each stage's budget in seconds, 760 together; the last case of a stage may go beyond it."""
+"""Each stage's budget in seconds, 450 together; the last case of a stage may go beyond it."""
 
 
 def _nvcc_version() -> str:
