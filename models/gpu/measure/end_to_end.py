@@ -1,6 +1,8 @@
 """Tokens and joules of whole models of random weights, one decoding step in a CUDA graph."""
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,6 +75,7 @@ class Model:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Run a step; float16, (batch, hidden) to (batch, words)."""
+        normed, added_and_normed, gated = compiled()
         h = normed(x)
         for block, cache in zip(self._blocks, self._cache, strict=True):
             seen = attended(self._kernels, block["qkv"](h), cache, self._turn)
@@ -82,24 +85,27 @@ class Model:
         return self._words(h)
 
 
-@torch.compile(dynamic=False)
 def normed(x: Tensor) -> Tensor:
     """Divide by the root mean square; (batch, hidden)."""
     return functional.rms_norm(x, (x.shape[-1],))
 
 
-@torch.compile(dynamic=False)
 def added_and_normed(x: Tensor, more: Tensor) -> tuple[Tensor, Tensor]:
     """Add to the residual stream, and return that and what the next layer reads of it."""
     total = x + more
     return total, functional.rms_norm(total, (x.shape[-1],))
 
 
-@torch.compile(dynamic=False)
 def gated(inner: Tensor) -> Tensor:
     """SiLU of the first half times the second."""
     gate, up = inner.chunk(2, dim=-1)
     return functional.silu(gate.float()).half() * up
+
+
+@cache
+def compiled() -> tuple[Callable[..., Any], ...]:
+    """Return what is between layers, compiled."""
+    return tuple(torch.compile(part, dynamic=False) for part in (normed, added_and_normed, gated))
 
 
 def measure_model(
