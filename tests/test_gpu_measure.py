@@ -86,7 +86,8 @@ def test_stored_bits_are_as_documented(name: str) -> None:
     layer = random_layer(np.random.default_rng(0), 32, 512, STORAGES[name])
     packed = pack_stage(layer.paths[0].stages[0])
     planes = STORAGES[name].planes
-    coefficients = 16 * (planes + 1) / (STORAGES[name].group or 512)
+    terms = planes + STORAGES[name].offset
+    coefficients = 16 * terms / (STORAGES[name].group or 512)
     assert 8 * packed.weight_bytes / (32 * 512) == planes + coefficients
     assert packed.aligned
 

@@ -77,8 +77,8 @@ class Model:
         """Run a step; float16, (batch, hidden) to (batch, words)."""
         normed, added_and_normed, gated = compiled()
         h = normed(x)
-        for block, cache in zip(self._blocks, self._cache, strict=True):
-            seen = attended(self._kernels, block["qkv"](h), cache, self._turn)
+        for block, kept in zip(self._blocks, self._cache, strict=True):
+            seen = attended(self._kernels, block["qkv"](h), kept, self._turn)
             x, h = added_and_normed(x, block["o"](seen))
             inner = block["gate_up"](h)
             x, h = added_and_normed(x, block["down"](gated(inner)))
