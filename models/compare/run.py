@@ -13,7 +13,7 @@ from models.compare.rows import Row
 from models.files import blaming
 from models.llm import load
 from models.quantize import choose, quantize_model
-from models.scores import fingerprint, peak_bytes, reset_peak
+from models.scores import peak_bytes, reset_peak, weights_hash
 from models.store import open_layers
 
 
@@ -61,7 +61,7 @@ class Comparison:
         with blaming(folder):
             folder.mkdir(exist_ok=True)
         llm = load(plan.model)
-        self._model = fingerprint(llm.model)
+        self._weights = weights_hash(llm.model)
         self._windows = evaluation.read_windows(llm, plan.text, plan.tokens, plan.context)
         self._fewer = self._windows
         if plan.integer_tokens is not None:
@@ -75,7 +75,7 @@ class Comparison:
         text = hashlib.sha256(self._windows.numpy().tobytes()).hexdigest()
         return {
             "quantize": {
-                "model": plan.model, "fingerprint": self._model,
+                "model": plan.model, "weights_sha256": self._weights,
                 "format": row.format, "options": asdict(row.spec), "act_bits": row.act_bits,
                 "calibrate": calibrate, "windows": 0 if calibrate == "none" else plan.windows,
             },
