@@ -93,11 +93,12 @@ def weights_hash(model: PreTrainedModel) -> str:
     digest = hashlib.sha256()
     for name, value in model.state_dict().items():
         digest.update(name.encode())
-        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
 def _losses(model: PreTrainedModel, windows: Tensor) -> list[float]:
+    windows = windows.to(model.device)
     with torch.no_grad():
         logits = model(input_ids=windows, use_cache=False).logits  # (batch, context, words)
     return [

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from models import llm
 from models.codes import Activation
+from models.device import choose_device
 from models.formats import parse
 from models.modules import ReferenceLinear, replace_layers
 from models.quantize import choose, quantize_model
 from models.store import open_layers, save
 from models.training import run as training
 from models.training.distillation import divergence
-from models.training.run import choose_device, fixed_planes, train_model
+from models.training.run import fixed_planes, train_model
 from models.training.settings import Settings
 
 CPU = torch.device("cpu")

@@ -36,11 +36,6 @@ class Levels:
     values: Tensor
     bounds: Tensor
 
-    def nearest(self, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        """Return codes and values of the nearest levels; all (rows, n)."""
-        place = torch.searchsorted(self.bounds, wanted.contiguous())
-        return self.codes.gather(1, place), self.values.gather(1, place)
-
 
 @dataclass
 class Part:
@@ -102,17 +97,6 @@ class Part:
             bounds = (values[:, 1:] + values[:, :-1]) / 2
             found.append(Levels(codes[order], values, bounds.contiguous()))
         return found
-
-    def nearest(self, levels: list[Levels], column: slice, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        """Return codes and values, with the column scale, nearest to wanted weights (rows, n)."""
-        scale = self.column_scale[column]
-        wanted = wanted / torch.where(scale == 0, 1.0, scale)
-        codes, values = levels[0].nearest(wanted)
-        for number, other in enumerate(levels[1:], 1):
-            mine = self.kind[:, column] == number
-            more, those = other.nearest(wanted)
-            codes, values = torch.where(mine, more, codes), torch.where(mine, those, values)
-        return codes, values * scale
 
 
 def part_of(path: Path, fixed: int) -> Part:
