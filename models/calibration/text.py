@@ -19,7 +19,7 @@ ITSELF = "self"
 HUB = "hub:"
 CONTEXT = 1024
 SEED = 0
-AT_ONCE = 1024
+AT_ONCE = 512
 """Windows that are sampled together."""
 
 

@@ -30,6 +30,7 @@ def run_all(comparison: Comparison, rows: Sequence[Row], jobs: int) -> Iterator[
     os.environ |= {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
     spawn = multiprocessing.get_context("spawn")
     running: dict[int, tuple[Row, SpawnProcess]] = {}
+    before = signal.signal(signal.SIGTERM, _end)
     try:
         while left or running:
             while left and len(running) < jobs:
@@ -49,6 +50,7 @@ def run_all(comparison: Comparison, rows: Sequence[Row], jobs: int) -> Iterator[
             process.terminate()
         for _, process in running.values():
             process.join()
+        signal.signal(signal.SIGTERM, before)
 
 
 def _row(comparison: Comparison, row: Row) -> None:
