@@ -51,7 +51,7 @@ def measure(
     ValueError
         A layer cannot have one of the formats; the text names it.
     """
-    weights = output_sensitivity(llm, windows[:WINDOWS], linears)
+    weights = output_sensitivity(llm, windows[:WINDOWS], linears, device)
     found: dict[str, Choices] = {}
 
     def tried(wanted: Wanted) -> None:
