@@ -15,7 +15,6 @@ from torch import Tensor
 
 from models import llm
 from models.codes import Activation
-from models.device import choose_device
 from models.formats import parse
 from models.modules import ReferenceLinear, replace_layers
 from models.quantize import choose, quantize_model
@@ -161,12 +160,6 @@ def test_fixed_planes_are_those_of_the_format() -> None:
     found = [fixed_planes({"format": text}) for text in formats]
     assert found == [1, 1, 0, 0, 0]
     assert fixed_planes({}) == 0
-
-
-def test_devices() -> None:
-    assert choose_device("cpu") == CPU
-    with pytest.raises(ValueError, match=r"^device must be one of cpu.*, got tpu$"):
-        choose_device("tpu")
 
 
 @pytest.fixture
