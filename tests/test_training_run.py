@@ -134,9 +134,9 @@ def test_a_damaged_state_is_refused(start: Path, tmp_path: Path) -> None:
 def test_a_layer_that_cannot_learn_is_named(tmp_path: Path) -> None:
     name, chains = "model.layers.1.self_attn.q_proj", tmp_path / "start"
     weight = llm.linear_layers(tiny_llm())[name].weight
-    save(chains, [parse("dbf:bits=4").quantize(weight, name, Activation())], {})
-    line = f"layer {name}: a layer to train must have single stages"
-    with pytest.raises(ValueError, match=f"^{line}, got a chain of two$"):
+    save(chains, [parse("mdbf:bits=6").quantize(weight, name, Activation())], {})
+    line = f"layer {name}: a layer to train must have one view, got 2"
+    with pytest.raises(ValueError, match=f"^{line}$"):
         train(chains, tmp_path / "out", SHORT)
 
 

@@ -121,7 +121,7 @@ def part_of(path: Path, fixed: int) -> Part:
         codes=code_of[pattern],
         column_scale=_tensor(stage.column_scale, torch.ones(1, stage.columns))[0],
         kinds=kept == names[:, None],
-        kind=torch.searchsorted(names, pattern & fixed),
+        kind=torch.searchsorted(names, (pattern & fixed).contiguous()),
         freedom="group" if free else "row" if len(path.out_scale) == stage.out else "matrix",
     )
 
