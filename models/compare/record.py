@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 import transformers
 
+from models.device import machine
 from models.files import whole_file
 
 
@@ -72,21 +73,21 @@ def read_record(file: Path, asked: dict) -> Record:
         return Record(asked)
 
 
-def write_record(file: Path, record: Record) -> None:
-    """Write the record, whole, with who made it."""
-    text = json.dumps(asdict(replace(record, by=_by())), indent=2)
+def write_record(file: Path, record: Record, device: torch.device | None = None) -> None:
+    """Write the record, whole, with who made it, and where."""
+    text = json.dumps(asdict(replace(record, by=_by(device or torch.device("cpu")))), indent=2)
     with whole_file(file) as part:
         part.write_text(text + "\n", "utf-8")
 
 
-def _by() -> dict:
+def _by(device: torch.device) -> dict:
     return {
         "command": shlex.join(["python", "-m", "models", *sys.argv[1:]]),
         "commit": _commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "machine": machine(device),
     }
 
 
