@@ -2,16 +2,13 @@
 
 import json
 import platform
-import shlex
-import subprocess
-import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
-import transformers
 
 from models.files import whole_file
+from models.provenance import made_by
 
 
 @dataclass(frozen=True)
@@ -80,22 +77,5 @@ def write_record(file: Path, record: Record) -> None:
 
 
 def _by() -> dict:
-    return {
-        "command": shlex.join(["python", "-m", "models", *sys.argv[1:]]),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-    }
-
-
-def _commit() -> str:
-    """Return the commit of this program's own sources; ``changed`` where files differ from it."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=12",
-           "--dirty= changed", "--exclude=*"]  # fmt: skip
-    try:
-        done = subprocess.run(git, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
+    machine = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    return made_by("python -m models", "torch", "transformers") | {"machine": machine}
