@@ -1,7 +1,6 @@
 """A file's text on the circuit against the integer reference model: tokens, logits, integers."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,17 +9,13 @@ import torch
 
 from hwgen.config import HardwareConfig
 from hwgen.emit import verilog
-from models.files import whole_file
 from models.llm import LLM, load, tokens_of
 from models.modules import ReferenceLinear, replace_layers
-from models.provenance import made_by
 from models.scores import peak_bytes
 from models.store import BitplaneFile
 from sim.decode import Step, decode
 from sim.generate import generate
-from sim.tools import compiler_version, verilator_version
-
-_PLAIN = asdict(HardwareConfig())
+from sim.records import add_entry, entries, settings, shown
 
 
 @dataclass(frozen=True)
@@ -54,9 +49,8 @@ class Asked:
     @property
     def name(self) -> str:
         """What a record calls it: file and circuit may change under one name."""
-        parts = [f"{key}={value}" for key, value in self.config.items()]
-        shown = f"{self.format or self.model} on {', '.join(parts) or 'the default circuit'}"
-        return f"{shown}: {self.tokens} tokens after {self.prompt!r}"
+        what = f"{self.format or self.model} on {shown(self.config)}"
+        return f"{what}: {self.tokens} tokens after {self.prompt!r}"
 
 
 @dataclass(frozen=True)
@@ -152,31 +146,20 @@ def asked(
     """Return what :func:`verify` compares with these parameters."""
     with file.path.open("rb") as opened:
         content = hashlib.file_digest(opened, "sha256").hexdigest()
-    given = {key: value for key, value in asdict(config).items() if value != _PLAIN[key]}
     circuit = hashlib.sha256(verilog(config).encode()).hexdigest()
     form = file.info.get("format", "")
-    return Asked(source, form, prompt, tokens, engines, given, content, circuit)
+    return Asked(source, form, prompt, tokens, engines, settings(config), content, circuit)
 
 
 def kept(record: Path, wanted: Asked) -> Verified | None:
     """Return what a record has of just this file on just this circuit."""
-    entry = _read(record).get(wanted.name)
+    entry = entries(record).get(wanted.name)
     return Verified(**entry["done"]) if entry and entry["asked"] == asdict(wanted) else None
 
 
 def keep(record: Path, wanted: Asked, done: Verified) -> None:
     """Add to a record, or replace."""
-    packages = ("torch", "transformers")
-    tools = {"verilator": verilator_version(), "compiler": compiler_version()}
-    by = made_by("python -m sim", *packages) | tools
-    entry = {"asked": asdict(wanted), "done": asdict(done), "by": by}
-    whole = _read(record) | {wanted.name: entry}
-    with whole_file(record) as part:
-        part.write_text(json.dumps(dict(sorted(whole.items())), indent=1) + "\n")
-
-
-def _read(record: Path) -> dict[str, dict]:
-    return json.loads(record.read_text()) if record.exists() else {}
+    add_entry(record, wanted.name, {"asked": asdict(wanted), "done": asdict(done)})
 
 
 def line(done: Verified) -> str:
