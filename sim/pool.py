@@ -74,7 +74,10 @@ class Pool:
         return np.concatenate(results, axis=-1), self.cycles(laid, len(codes))
 
     def cycles(self, laid: Laid, tokens: int) -> int:
-        """Cycles that one engine takes for a stage."""
+        """Cycles that one engine takes for a stage, or for those that it links."""
+        if laid.link is not None:
+            codes = np.zeros((tokens, laid.stage.views, laid.stage.columns), np.int8)
+            return cycles_of(laid.jobs(codes, self.config)[0], self.config)
         views = laid.stage.result_views
         more = (views - 1) * self.config.slots
         return laid.tiling.steps * tokens + self.config.latency + more
