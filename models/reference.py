@@ -164,14 +164,20 @@ class Execution(ABC):
 
 
 class Reference(Execution):
-    """A layer computed with the integers that it stands for."""
+    """A layer computed with the integers that it stands for.
+
+    Attributes
+    ----------
+    stages : list of list of ReadyStage
+        Those of each path.
+    """
 
     def __init__(self, layer: BitplaneLayer) -> None:
         super().__init__(layer)
-        self._stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
+        self.stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
 
     def accumulate(self, path: int, codes: Codes) -> Tensor:
-        first, *rest = self._stages[path]
+        first, *rest = self.stages[path]
         accumulator = first.accumulate(codes.weighted(first.stage.group))
         for previous, ready in pairwise((first, *rest)):
             between = chain_codes(previous.stage, accumulator)

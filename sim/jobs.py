@@ -1,5 +1,6 @@
 """Jobs for the circuit: stages with their inputs, as stream words; and the integers due."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ class Job:
     exponents : integers, (tokens, groups), or None
         Those of the codes of groups.
     laid : Image or None
-        The stage as the circuit reads it; laid out when it is needed if not given.
+        The stage, or both, as the circuit reads it; laid out when it is needed if not given.
     words : Words or None
         The codes as the circuit reads them, likewise.
     link : Stage or None
@@ -77,8 +78,10 @@ class Job:
 
     def image(self, config: HardwareConfig) -> Image:
         """Return the stage as the circuit reads it."""
+        if self.laid is not None:
+            return self.laid
         if self.link is None:
-            return self.laid or image(self.stage, config, self.chain_bits)
+            return image(self.stage, config, self.chain_bits)
         second = self.tilings(config)[1]
         first = image(self.stage, config, self.chain_bits, second.row_words)
         bits = self.stage.requantize.bits if self.stage.requantize else 16
@@ -133,6 +136,15 @@ class Job:
             return ReadyStage(self.link).accumulate(codes).numpy()
         codes = chain_codes(self.stage, torch.from_numpy(accumulators)).numpy().astype(np.int64)
         return codes if self.stage.result_views > 1 else codes[:, 0]
+
+
+def can_link(stages: Sequence[Stage], config: HardwareConfig) -> bool:
+    """Return whether a circuit can run both stages of a path by itself."""
+    if not config.link or len(stages) == 1:
+        return False
+    last = stages[1]
+    whole = last.group >= last.columns or last.group % config.lanes == 0
+    return whole and last.transform is None and last.bias is None
 
 
 def cycles_of(jobs: list[Job], config: HardwareConfig) -> int:

@@ -1,18 +1,14 @@
 """What is known of a row, in a JSON file of its own."""
 
 import json
-import platform
-import shlex
-import subprocess
-import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
-import transformers
 
 from models.device import machine
 from models.files import whole_file
+from models.provenance import made_by
 
 
 @dataclass(frozen=True)
@@ -81,22 +77,5 @@ def write_record(file: Path, record: Record, device: torch.device | None = None)
 
 
 def _by(device: torch.device) -> dict:
-    return {
-        "command": shlex.join(["python", "-m", "models", *sys.argv[1:]]),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "machine": machine(device),
-    }
-
-
-def _commit() -> str:
-    """Return the commit of this program's own sources; ``changed`` where files differ from it."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=12",
-           "--dirty= changed", "--exclude=*"]  # fmt: skip
-    try:
-        done = subprocess.run(git, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
+    made = made_by("python -m models", "torch", "transformers")
+    return made | {"machine": machine(device)}
