@@ -79,7 +79,7 @@ class PEArray(wiring.Component):
         fetched_valid = Signal()
         fetched = Signal(step_layout(config), reset_less=True)
         term_load = Signal()
-        chosen = Signal(digit_layout(config), reset_less=True)
+        held = Signal(self.digits.shape(), reset_less=True)
         digit = Signal(operand_layout(config), reset_less=True)
 
         element = ProcessingElement.ports(config)
@@ -122,9 +122,11 @@ class PEArray(wiring.Component):
         ]
         if config.exponents:
             m.d.sync += fetched.exponent.eq(self.exponent)
-        digits = [self.digits[number].as_value() for number in range(config.digits)]
         with m.If(issued_valid):
-            m.d.sync += chosen.eq(choose(issued.digit, digits))
+            m.d.sync += held.eq(self.digits)
+        chosen = Signal(digit_layout(config))
+        digits = [held[number].as_value() for number in range(config.digits)]
+        m.d.comb += chosen.eq(choose(fetched.digit, digits))
         with m.If(fetched_valid):
             m.d.sync += digit.eq(operands(m, chosen, config))
 

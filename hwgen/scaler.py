@@ -115,9 +115,7 @@ class Scaler(wiring.Component):
         same place.
         """
         early, first, valid = where
-        m.submodules[name] = kept = Memory(
-            shape=signed(bits), depth=1 << len(early), init=[]
-        )
+        m.submodules[name] = kept = Memory(shape=signed(bits), depth=1 << len(early), init=[])
         read, write = kept.read_port(domain="comb"), kept.write_port()
         joined = Signal(signed(bits), name=f"{name}_next")
         place = delay(m, f"{name}_place", early)
