@@ -111,7 +111,7 @@ def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: in
     for linear, stored in layers:
         tiling = tiling_of(linear, stored, config)
         bytes_ = _count(counts, linear, stored, tiling, config)
-        cycles = tiling.steps + config.latency
+        cycles = tiling.cycles + config.latency
         counts["cycles"] += cycles * linear.count
         times = [max(cycles / chip.clock, bytes_ / end) for end in (bandwidth.high, bandwidth.low)]
         seconds = seconds + Interval(*times) * linear.count
