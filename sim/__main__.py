@@ -7,10 +7,12 @@ from sim.commands import (
     characterize,
     cost,
     demo,
+    explore,
     faults,
     formats,
     generate,
     layer,
+    report,
     soak,
     speed,
     sweep,
@@ -22,7 +24,7 @@ from sim.commands import (
 )
 
 COMMANDS = (
-    bench, layer, generate, verify, system, utilization, synth, characterize, cost, speed, faults,
+    bench, layer, generate, verify, system, utilization, synth, characterize, cost, explore, report, speed, faults,
     soak, sweep, formats, uart, demo,
 )  # fmt: skip
 """In the order of the help text."""

@@ -1,0 +1,137 @@
+"""Synthesis and routing of a candidate's elements, and what they say of its figures.
+
+An element is measured with one weight in a word, as it works on one at a time. With cells of a
+library its area and energy are; without, a row with its accumulator, for an ECP5.
+"""
+
+import json
+import tempfile
+from dataclasses import asdict, replace
+from functools import cache
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+from cost.cells import Library
+from cost.fit import worked
+from cost.inventory import PRIMITIVES, element
+from cost.liberty import read
+from cost.recipe import Recipe
+from cost.stimulus import random_work
+from cost.synth import measure, record
+from cost.units import Element
+from explore.candidate import CIRCUIT, Candidate
+from explore.space import Cells
+from fpga import qor
+from fpga.capacity import needs
+from fpga.tools import PACKAGES, tool_version
+from hwgen.config import HardwareConfig
+from models.checks import require
+from models.kept import code_digest
+
+CODE = ("cost", "fpga", "hwgen", "models/kept.py")
+WORDS = 8
+LUT_ROWS = 4
+"""Rows that are synthesized of ``lut``, which share tables; of other kinds it is one."""
+SEED, AIM = 1, 250.0
+"""Of placing; MHz that it aims at."""
+
+
+def element_of(candidate: Candidate) -> HardwareConfig:
+    """Return the circuit that is synthesized: one element, one weight in a word."""
+    own = {name: getattr(candidate, name) for name in CIRCUIT if name != "pe"}
+    config = candidate.config
+    own |= {"act_signed": config.act_signed, "ternary": config.ternary}
+    return HardwareConfig(pe=1, k=2 if config.signed_weights else 1, **own)
+
+
+def inputs_of(stage: str, candidate: Candidate, cells: Cells) -> dict[str, Any]:
+    """Return all that decides a circuit's figures, as plain data.
+
+    Parameters
+    ----------
+    stage : str
+        ``synthesize`` or ``route``.
+    """
+    config = element_of(candidate)
+    if stage == "synthesize" and cells.liberty:
+        return {"library": asdict(cells), "config": asdict(config), "clock": candidate.clock}
+    rows = LUT_ROWS if config.kind == "lut" else 1
+    return {"config": asdict(replace(config, pe=rows, mapping="ecp5"))}
+
+
+def question_of(stage: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides the answer: inputs but for their places, versions, code.
+
+    Raises
+    ------
+    OSError
+        A tool is not installed, or a file is not there.
+    """
+    names = ["yosys"] if stage == "synthesize" else ["yosys", "nextpnr-ecp5"]
+    tools = {PACKAGES[name]: tool_version(name) for name in names}
+    library = inputs.get("library")
+    if library:
+        contents = [_content(Path(file)) for file in library["liberty"]]
+        inputs = inputs | {"library": [*contents, *library["dont_use"]]}
+    return {"stage": stage, **inputs, "tools": tools, "code": code_digest(*CODE)}
+
+
+def synthesize(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    """Synthesize an element on a library, or rows for an ECP5."""
+    config = HardwareConfig(**inputs["config"])
+    if "library" in inputs:
+        return _on_library(config, Cells(**inputs["library"]), inputs["clock"] * 1e6)
+    with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
+        folder = Path(name)
+        wrapper = qor.synthesize(config, qor.SYNTHESIS, folder)
+        cells = json.loads((folder / "netlist.json").read_text())["modules"]["wrapper"]["cells"]
+    kinds: dict[str, int] = {}
+    for cell in cells.values():
+        kinds[cell["type"]] = kinds.get(cell["type"], 0) + 1
+    luts = needs("ecp5", {"design": {"num_cells_by_type": kinds}})["lut"] - wrapper.lut4
+    return {"luts": luts / config.pe, "rows": config.pe, "by": _by("yosys")}
+
+
+def route(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    """Place and route rows on an ECP5, alone."""
+    config = HardwareConfig(**inputs["config"])
+    found = qor.measure(config, [SEED], AIM)
+    return {"luts": found.lut4 / config.pe, "rows": config.pe, "fmax": found.fmax[0],
+            "by": _by("yosys", "nextpnr-ecp5")}  # fmt: skip
+
+
+def ratios(candidate: Candidate, answer: dict[str, Any]) -> dict[str, float]:
+    """Return area and energy of a cycle that a library gave, by what the model says of them."""
+    config = element_of(candidate)
+    prices = candidate.chip.technology
+    counts, working = element(config), worked(config)
+    area = sum(prices[f"area_{name}"].value.middle * counts[name] for name in PRIMITIVES)
+    joules = sum(prices[f"energy_{name}"].value.middle * working[name] for name in PRIMITIVES)
+    cycle = (answer["cycle_fJ"]["all"] - answer["cycle_fJ"]["leakage"]) * 1e-15
+    return {"area_mm2": answer["area_um2"] / area, "joules_per_token": cycle / joules}
+
+
+def _on_library(config: HardwareConfig, cells: Cells, clock: float) -> dict[str, Any]:
+    library = _library(tuple(cells.liberty))
+    unit, low = Element(config), -int(config.signed_weights)
+    work = random_work(64, WORDS * config.lanes, (low, 1), config.code_range, seed=SEED)
+    recipe = Recipe(period=1 / clock)
+    done = measure(unit, library, recipe, work, cells.dont_use)
+    return record(unit, library, recipe, work, done, clock)
+
+
+@cache
+def _library(files: tuple[str, ...]) -> Library:
+    require(len(files) > 0, "library", "have a Liberty file", "none")
+    return Library(read([Path(file) for file in files]))
+
+
+def _by(*tools: str) -> str:
+    return ", ".join(f"{PACKAGES[tool]} {tool_version(tool)}" for tool in tools)
+
+
+@cache
+def _content(file: Path) -> str:
+    with file.open("rb") as opened:
+        return file_digest(opened, "sha256").hexdigest()
