@@ -37,6 +37,10 @@ class Score:
         Stored bits per weight.
     base : float
         Perplexity of the float model on the same tokens.
+    calibrate : str
+        Text that the layers were calibrated with, or ``none``.
+    windows : int
+        Of that text.
     source : str
         How it was measured.
     """
@@ -44,6 +48,8 @@ class Score:
     perplexity: float
     bits: float
     base: float
+    calibrate: str
+    windows: int
     source: str
 
 
@@ -65,7 +71,7 @@ def recorded(folder: Path, space: Space) -> dict[Row, Score]:
         row = Row(asked["format"], asked["act_bits"], asked["calibrate"] != "none")
         text = (judged["text"], judged["context"], done["tokens"], judged["tokens_sha256"])
         source = f"record {path.name}, commit {record['by']['commit']}"
-        found.append((row, text, _score(done, judged["text"], source)))
+        found.append((row, text, _score(done, asked, judged["text"], source)))
     texts = Counter(text for _, text, _ in found)
     wanted = _wanted(space.evaluate, texts)
     return {row: score for row, text, score in found if text == wanted}
@@ -80,10 +86,11 @@ def _wanted(judged: Judged, texts: Counter[tuple[Any, ...]]) -> tuple[Any, ...] 
     return texts.most_common(1)[0][0] if texts else None
 
 
-def _score(done: dict[str, Any], text: str, source: str) -> Score:
+def _score(done: dict[str, Any], asked: dict[str, Any], text: str, source: str) -> Score:
     base, _, exact = done["results"]
     shown = f"integers on {done['tokens']} tokens of {text}, windows of {done['context']}; {source}"
-    return Score(exact["perplexity"], exact["bits_per_weight"], base["perplexity"], shown)
+    return Score(exact["perplexity"], exact["bits_per_weight"], base["perplexity"],
+                 asked["calibrate"], asked["windows"], shown)  # fmt: skip
 
 
 def inputs_of(space: Space, row: Row) -> dict[str, Any]:
@@ -91,13 +98,10 @@ def inputs_of(space: Space, row: Row) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError
-        The space names no text.
     OSError
         A file is not there.
     """
     judged = space.evaluate
-    require(bool(judged.text), "text", "be given to evaluate formats (--text FILE)", "none")
     calibrate = judged.calibrate if row.calibrate else "none"
     return {
         "model": space.model, "model sha256": model_digest(space.model), "row": asdict(row),
@@ -137,7 +141,8 @@ def evaluate(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
         raise ValueError(record.reason)
     perplexity = record.evaluated[-1]["results"][-1]["perplexity"]
     require(perplexity is not None, row.label, "have a finite perplexity", "none")
-    score = _score(record.evaluated[-1], Path(judged.text).name, "measured here")
+    asked = record.asked["quantize"]
+    score = _score(record.evaluated[-1], asked, Path(judged.text).name, "measured here")
     shutil.rmtree(folder)
     return asdict(score)
 

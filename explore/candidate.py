@@ -78,6 +78,8 @@ class Candidate:
             own["ternary"] = storage.ternary
         if self.kind != "lut":
             del own["table"]
+        if self.digit == (1 if self.kind == "popcount" else self.act_bits):
+            del own["digit"]
         return {name: value for name, value in own.items() if value != PLAIN[name]}
 
     @property
@@ -97,12 +99,19 @@ class Candidate:
         technology, memory = technologies()[self.technology], memories()[self.memory]
         return Chip(self.config, self.clock * 1e6, technology, memory, IDLE)
 
-    def command(self, model: str, calibrate: str) -> str:
-        """Return the command that quantizes the model and writes the circuit."""
-        file = ["-o", "build/explored.safetensors"]
+    def command(self, model: str, calibrate: str, windows: int) -> str:
+        """Return the command that quantizes the model and writes the circuit.
+
+        Parameters
+        ----------
+        calibrate, windows : str, int
+            The calibration text, and how much of it.
+        """
         quantize = ["python", "-m", "models", "quantize", model, "--format", self.spec]
         quantize += ["--act-bits", str(self.act_bits)] if self.act_bits != 8 else []
-        quantize += ["--calibrate", calibrate if self.row.calibrate else "none", *file]
+        quantize += ["--calibrate", calibrate if self.row.calibrate else "none"]
+        quantize += ["--windows", str(windows)] if self.row.calibrate else []
+        quantize += ["-o", "build/explored.safetensors"]
         hwgen = ["python", "-m", "hwgen"]
         for name, value in self.settings.items():
             flag = f"--{name.replace('_', '-')}"

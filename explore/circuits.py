@@ -24,9 +24,10 @@ from explore.candidate import CIRCUIT, Candidate
 from explore.space import Cells
 from fpga import qor
 from fpga.capacity import needs
-from fpga.tools import PACKAGES, tool_version
+from fpga.tools import PACKAGES, run_tool, tool_version
 from hwgen.config import HardwareConfig
 from models.checks import require
+from models.files import alone_in
 from models.kept import code_digest
 
 CODE = ("cost", "fpga", "hwgen", "models/kept.py")
@@ -77,8 +78,19 @@ def question_of(stage: str, inputs: dict[str, Any]) -> dict[str, Any]:
     return {"stage": stage, **inputs, "tools": tools, "code": code_digest(*CODE)}
 
 
+@cache
+def prime(*tools: str) -> None:
+    """Let each tool compile itself into its cache before several processes ask it to at once."""
+    lock = Path(tempfile.gettempdir()) / "planesmith-tools"
+    lock.mkdir(exist_ok=True)
+    with alone_in(lock):
+        for tool in tools:
+            run_tool(tool, ["--version"], lock)
+
+
 def synthesize(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
     """Synthesize an element on a library, or rows for an ECP5."""
+    prime("yosys")
     config = HardwareConfig(**inputs["config"])
     if "library" in inputs:
         return _on_library(config, Cells(**inputs["library"]), inputs["clock"] * 1e6)
@@ -95,6 +107,7 @@ def synthesize(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
 
 def route(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
     """Place and route rows on an ECP5, alone."""
+    prime("yosys", "nextpnr-ecp5")
     config = HardwareConfig(**inputs["config"])
     found = qor.measure(config, [SEED], AIM)
     return {"luts": found.lut4 / config.pe, "rows": config.pe, "fmax": found.fmax[0],

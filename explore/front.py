@@ -30,8 +30,9 @@ def beaten(best: Points, worst: Points) -> NDArray[np.bool_]:
     judges = worst[_sweep(worst)]
     for start in range(0, len(best), 256):
         mine = best[start : start + 256, None]
-        as_good = (judges[None] <= mine).all(2)
-        found[start : start + 256] = (as_good & (judges[None] < mine).any(2)).any(1)
+        as_good = np.logical_and.reduce(judges[None] <= mine, 2)
+        better = np.logical_or.reduce(judges[None] < mine, 2)
+        found[start : start + 256] = np.logical_or.reduce(as_good & better, 1)
     return found
 
 
@@ -40,7 +41,7 @@ def _sweep(points: Points) -> list[int]:
     kept: list[int] = []
     values = np.empty_like(points)
     for place in np.lexsort(points.T[::-1]):
-        if not (values[: len(kept)] <= points[place]).all(1).any():
+        if not np.logical_and.reduce(values[: len(kept)] <= points[place], 1).any():
             values[len(kept)] = points[place]
             kept.append(int(place))
     return kept

@@ -20,7 +20,9 @@ DOWN = "tokens_per_second"
 
 def report(result: Result) -> str:
     """Return the page."""
-    parts = {name: (PAGE / name).read_text("utf-8") for name in ("page.html", "style.css", "view.js")}
+    parts = {
+        name: (PAGE / name).read_text("utf-8") for name in ("page.html", "style.css", "view.js")
+    }
     text = json.dumps(_data(result), allow_nan=False, separators=(",", ":"))
     return Template(parts["page.html"]).substitute(
         title=f"What to build for {result.found['space']['model']}",

@@ -22,7 +22,6 @@ from explore.candidate import Candidate
 from explore.metrics import METRICS, Figure
 from explore.run import Plan, Progress
 from explore.sensitivity import stays, swings
-from explore.space import Space
 from models.checks import require
 from models.files import blaming, whole_file
 from models.kept import digest_of
@@ -80,9 +79,12 @@ def _detail(progress: Progress, place: int) -> dict[str, Any]:
     candidate, space = standing.candidates[place], standing.space
     token = token_of(space, candidate)
     parts = by_component(token.terms)
+    score = progress.scores.get(standing.rows[place])
+    calibrate = score.calibrate if score else space.evaluate.calibrate
+    windows = score.windows if score else space.evaluate.windows
     return {
         "figures": {name: asdict(one) for name, one in standing.figures(place).items()},
-        "command": candidate.command(space.model, space.evaluate.calibrate),
+        "command": candidate.command(space.model, calibrate, windows),
         "joules": {name: [value.low, value.high] for name, value in parts.items()},
         "seconds": {
             "array": [token.compute] * 2, "memory": [token.transfer.low, token.transfer.high],
@@ -107,13 +109,13 @@ def _references(progress: Progress) -> list[dict[str, Any]]:
                 roofline(space.shape, wide, wide, gpu, space.context, batch)
             )  # fmt: skip
             source = f"roofline of {gpu['bandwidth'].source}; not measured"
-            speed = [1 / at.seconds.high, 1 / at.seconds.low]
+            speed = Figure(1 / at.seconds.high, 1 / at.seconds.low, "published", source)
             joules = Figure.of(at.joules, "published", source)
             found.append({
                 "name": f"{name}, FP16, batch {at.batch}",
                 "figures": base | {
                     "joules_per_token": asdict(joules),
-                    "tokens_per_second": asdict(Figure(*speed, "published", source)),
+                    "tokens_per_second": asdict(speed),
                 },
             })  # fmt: skip
     return found

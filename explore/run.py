@@ -16,7 +16,7 @@ from explore.search import MOST, Found, grid, sampled
 from explore.space import Space
 from explore.standing import Standing
 from explore.task import Outcome, Task
-from explore.workers import Workers
+from explore.workers import Here, Workers
 from models.checks import require
 from models.compare.rows import Row
 from models.kept import Kept
@@ -86,7 +86,7 @@ def explore(
     plan: Plan,
     records: Path,
     kept: Kept,
-    start: Callable[[], AbstractContextManager[Workers]],
+    start: Callable[[], AbstractContextManager[Workers | Here]],
     save: Callable[[Progress], object] = lambda progress: None,
     say: Callable[[str], object] = lambda line: None,
 ) -> Progress:
@@ -109,9 +109,10 @@ def explore(
     ValueError, OSError
         The space holds nothing, a file is missing, or workers are not as they must be.
     """
-    if plan.goes("evaluated") and "perplexity" in {*space.objectives, *space.at_most}:
-        require(bool(space.evaluate.text), "text", "be given to evaluate formats (--text FILE, or "
-                "--trust analytic)", "none")  # fmt: skip
+    evaluates = plan.goes("evaluated") and space.judges_accuracy
+    if evaluates:
+        rule = "be given to evaluate formats (--text FILE, or --trust analytic)"
+        require(bool(space.evaluate.text), "text", rule, "none")
     with tqdm(total=min(space.size, plan.points), desc="analytic", unit="point",
               leave=False) as bar:  # fmt: skip
         found = (
@@ -130,7 +131,7 @@ def explore(
         f"{int(standing.open().sum())} can be on the front")  # fmt: skip
     save(progress)
     with _Runner(kept, start, progress, save) as runner:
-        if plan.goes("evaluated"):
+        if evaluates:
             _evaluate(space, plan, progress, runner, say)
         for stage, trust in (("synthesize", "synthesized"), ("route", "routed")):
             if plan.goes(trust):
@@ -200,18 +201,20 @@ def _evenly(count: int, most: int) -> list[int]:
 
 
 def _name(candidate: Any) -> str:
-    return f"{candidate.kind}, {candidate.lanes} lanes, {candidate.digit} of {candidate.act_bits} bits"
+    return (
+        f"{candidate.kind}, {candidate.lanes} lanes, {candidate.digit} of {candidate.act_bits} bits"
+    )
 
 
 class _Runner:
     """Does tasks: kept answers at once, others by workers, which start with the first of them."""
 
     def __init__(
-        self, kept: Kept, start: Callable[[], AbstractContextManager[Workers]],
+        self, kept: Kept, start: Callable[[], AbstractContextManager[Workers | Here]],
         progress: Progress, save: Callable[[Progress], object],
     ) -> None:  # fmt: skip
         self._kept, self._start, self._progress, self._save = kept, start, progress, save
-        self._workers: Workers | None = None
+        self._workers: Workers | Here | None = None
         self._open = ExitStack()
 
     def __enter__(self) -> "_Runner":

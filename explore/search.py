@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,9 @@ def sampled(
     names = [name for name in space.objectives if name in MODELLED]
     require(bool(names), "objectives", f"have one of {', '.join(MODELLED)} to sample by",
             ", ".join(space.objectives))  # fmt: skip
-    ways = ["minimize" if METRICS[name].better == "less" else "maximize" for name in names]
+    ways: list[Literal["minimize", "maximize"]] = [
+        "minimize" if METRICS[name].better == "less" else "maximize" for name in names
+    ]
     columns = [MODELLED.index(name) for name in names]
     formats, bits = space.candidates["format"], space.candidates.get("act_bits", [8])
     share = -(-points // (len(formats) * len(bits)))
@@ -112,7 +115,9 @@ def sampled(
             step(1)
     _some(list(found), refused)
     every = Estimates(np.array(list(found.values())), np.array(logic))
-    return Found(list(found), every, refused, f"NSGA-II of Optuna {optuna.__version__}, seed {seed}")
+    return Found(
+        list(found), every, refused, f"NSGA-II of Optuna {optuna.__version__}, seed {seed}"
+    )
 
 
 def _some(candidates: Sequence[Candidate], refused: dict[str, int]) -> None:
@@ -122,5 +127,6 @@ def _some(candidates: Sequence[Candidate], refused: dict[str, int]) -> None:
 
 def _joined(parts: Sequence[Estimates]) -> Estimates:
     return Estimates(
-        np.concatenate([part.ends for part in parts]), np.concatenate([part.logic for part in parts])
+        np.concatenate([part.ends for part in parts]),
+        np.concatenate([part.logic for part in parts]),
     )

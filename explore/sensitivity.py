@@ -49,7 +49,7 @@ def price_of(term: Term) -> str:
 
 
 def swings(token: Token) -> list[Swing]:
-    """Return what each price does to a token, the largest first; those without a range are left out.
+    """Return what each price does to a token, the largest first; none without a range.
 
     Prices of one name move together.
     """

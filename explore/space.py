@@ -1,7 +1,7 @@
 """Space: what may be built, what it is judged by, and what it must keep; read from TOML."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from itertools import product
@@ -118,6 +118,11 @@ class Space:
         return _shape(self.model)
 
     @property
+    def judges_accuracy(self) -> bool:
+        """Whether perplexity is an objective or bounded."""
+        return "perplexity" in {*self.objectives, *self.at_most}
+
+    @property
     def size(self) -> int:
         """Combinations of all values."""
         count = 1
@@ -178,7 +183,7 @@ def read_space(file: Path = DEFAULT) -> Space:
         raise ValueError(f"{file}: {error}") from error
 
 
-def _check_names(what: str, names: Any) -> None:
+def _check_names(what: str, names: Iterable[str]) -> None:
     for name in names:
         require(name in METRICS, what, f"be a known metric ({nearest(name, METRICS)})", name)
 
@@ -188,7 +193,9 @@ def _check_axes(axes: dict[str, list[Any]]) -> None:
     names = [one.name for one in fields(Candidate)]
     require(len(axes.get("format", [])) > 0, "candidates", "have a format", "none")
     for name, values in axes.items():
-        require(name in names, "parameter of candidates", f"be known ({nearest(name, names)})", name)
+        require(
+            name in names, "parameter of candidates", f"be known ({nearest(name, names)})", name
+        )
         require(len(values) > 0, f"values of {name}", "be one or more", "none")
         for value in values:
             _value(kinds[name], value, f"value of {name}")
@@ -229,7 +236,9 @@ def _value(kind: Any, value: Any, subject: str) -> Any:
         return [_value(get_args(kind)[0], one, subject) for one in value]
     if origin is dict:
         require(isinstance(value, dict), subject, "be a table", repr(value))
-        return {key: _value(get_args(kind)[1], one, f"{subject}.{key}") for key, one in value.items()}
+        return {
+            key: _value(get_args(kind)[1], one, f"{subject}.{key}") for key, one in value.items()
+        }
     if kind is Any:
         return value
     if kind is float and type(value) is int:

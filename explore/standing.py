@@ -114,7 +114,7 @@ class Standing:
 
     def scored(self) -> Mask:
         """Mark the candidates whose perplexity is known, or all where nothing asks for it."""
-        if "perplexity" not in {*self.space.objectives, *self.space.at_most}:
+        if not self.space.judges_accuracy:
             return np.ones(len(self.candidates), bool)
         return ~np.isnan(self.middles("perplexity"))
 

@@ -65,12 +65,11 @@ function ticks(low, high) {
 function chart([across, up]) {
   const W = 460, H = 340, L = 62, R = 12, T = 10, B = 44;
   const known = data.points.filter((point) => point.figures[across] && point.figures[up]);
-  const references = data.references.filter((one) => one.figures[up] || one.figures[across]);
-  const both = references.filter((one) => one.figures[up] && one.figures[across]);
-  const lines = references.filter((one) => one.figures[up] && !one.figures[across]);
+  const both = data.references.filter((one) => one.figures[up] && one.figures[across]);
+  const lines = data.references.filter((one) => one.figures[up] && Object.keys(one.figures).length === 1);
   const cloud = data.cloud[across].map((x, n) => [x, data.cloud[up][n]]).filter(([x, y]) => x > 0 && y > 0);
   const xs = [...cloud.map((one) => one[0]), ...known.map((one) => middle(one.figures[across])), ...both.map((one) => middle(one.figures[across]))];
-  const ys = [...cloud.map((one) => one[1]), ...known.map((one) => middle(one.figures[up])), ...references.filter((one) => one.figures[up]).map((one) => middle(one.figures[up]))];
+  const ys = [...cloud.map((one) => one[1]), ...known.map((one) => middle(one.figures[up])), ...[...both, ...lines].map((one) => middle(one.figures[up]))];
   if (!xs.length) return make("figure", {}, make("figcaption", {}, `${label(up)} over ${label(across)}`), make("p", { class: "hint" }, "No candidate has both figures yet."));
   const x = scaleOf(xs, L, W - R), y = scaleOf(ys, H - B, T);
   const clip = (value, low, high) => Math.min(high, Math.max(low, value));

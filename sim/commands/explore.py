@@ -24,9 +24,9 @@ def add(commands: Commands) -> None:
     sub = commands.add("explore", text, run, EXAMPLE)
     sub.add_argument("space", type=Path, nargs="?", help="TOML (default: explore/default.toml)")
     sub.add_argument("--trust", choices=TRUST, default="analytic",
-                     help="how far to go, only with what can be on the front (default: analytic)")  # fmt: skip
+                     help="how far to go (default: analytic)")  # fmt: skip
     sub.add_argument("--points", type=int, default=20000, metavar="N",
-                     help="combinations all tried; of more, NSGA-II proposes N (default: 20000)")  # fmt: skip
+                     help="tried all; of more, NSGA-II proposes N (default: 20000)")  # fmt: skip
     sub.add_argument("--evaluate", type=int, default=12, metavar="N", help="formats (default: 12)")
     sub.add_argument("--synthesize", type=int, default=4, metavar="N", help="elements (default: 4)")
     sub.add_argument("--route", type=int, default=1, metavar="N", help="elements (default: 1)")
@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
                      help="synthesize on it, not for an ECP5; the space's")  # fmt: skip
     sub.add_argument("--records", type=Path, default=Path("docs/records/smollm2"), metavar="DIR",
                      help="of models compare (default: %(default)s)")  # fmt: skip
-    sub.add_argument("--workers", type=int, default=2, help="on this machine (default: 2)")
+    sub.add_argument("--workers", type=int, default=2, help="processes (default: 2); 0: this one")
     sub.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, in place of workers here")
     sub.add_argument("--kept", type=Path, metavar="DIR", help="of answers (default: the cache)")
     sub.add_argument("--json", action="store_true", help="print the front as JSON")
@@ -62,7 +62,7 @@ def run(arguments: Namespace) -> None:
     plan = Plan(arguments.trust, arguments.points, arguments.evaluate, arguments.synthesize,
                 arguments.route, arguments.seed)  # fmt: skip
     kept = Kept(arguments.kept or kept_folder())
-    require(arguments.workers >= 1, "workers", "be 1 or more", arguments.workers)
+    require(arguments.workers >= 0, "workers", "be 0 or more", arguments.workers)
 
     def save(progress: Any) -> None:
         write_result(result_of(progress, plan), arguments.folder)
