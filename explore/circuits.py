@@ -1,27 +1,18 @@
-"""Synthesis and routing of a candidate's elements, and what they say of its figures.
-
-An element is measured with one weight in a word, as it works on one at a time. With cells of a
-library its area and energy are; without, a row with its accumulator, for an ECP5.
-"""
+"""Synthesis of an element on a library, or of rows for an ECP5, where they can be routed too."""
 
 import json
 import tempfile
-from dataclasses import asdict, replace
 from functools import cache
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
 from cost.cells import Library
-from cost.fit import worked
-from cost.inventory import PRIMITIVES, element
 from cost.liberty import read
 from cost.recipe import Recipe
 from cost.stimulus import random_work
 from cost.synth import measure, record
 from cost.units import Element
-from explore.candidate import CIRCUIT, Candidate
-from explore.space import Cells
 from fpga import qor
 from fpga.capacity import needs
 from fpga.tools import PACKAGES, run_tool, tool_version
@@ -32,33 +23,8 @@ from models.kept import code_digest
 
 CODE = ("cost", "fpga", "hwgen", "models/kept.py")
 WORDS = 8
-LUT_ROWS = 4
-"""Rows that are synthesized of ``lut``, which share tables; of other kinds it is one."""
 SEED, AIM = 1, 250.0
 """Of placing; MHz that it aims at."""
-
-
-def element_of(candidate: Candidate) -> HardwareConfig:
-    """Return the circuit that is synthesized: one element, one weight in a word."""
-    own = {name: getattr(candidate, name) for name in CIRCUIT if name != "pe"}
-    config = candidate.config
-    own |= {"act_signed": config.act_signed, "ternary": config.ternary}
-    return HardwareConfig(pe=1, k=2 if config.signed_weights else 1, **own)
-
-
-def inputs_of(stage: str, candidate: Candidate, cells: Cells) -> dict[str, Any]:
-    """Return all that decides a circuit's figures, as plain data.
-
-    Parameters
-    ----------
-    stage : str
-        ``synthesize`` or ``route``.
-    """
-    config = element_of(candidate)
-    if stage == "synthesize" and cells.liberty:
-        return {"library": asdict(cells), "config": asdict(config), "clock": candidate.clock}
-    rows = LUT_ROWS if config.kind == "lut" else 1
-    return {"config": asdict(replace(config, pe=rows, mapping="ecp5"))}
 
 
 def question_of(stage: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +59,7 @@ def synthesize(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
     prime("yosys")
     config = HardwareConfig(**inputs["config"])
     if "library" in inputs:
-        return _on_library(config, Cells(**inputs["library"]), inputs["clock"] * 1e6)
+        return _on_library(config, inputs)
     with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
         folder = Path(name)
         wrapper = qor.synthesize(config, qor.SYNTHESIS, folder)
@@ -114,23 +80,15 @@ def route(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
             "by": _by("yosys", "nextpnr-ecp5")}  # fmt: skip
 
 
-def ratios(candidate: Candidate, answer: dict[str, Any]) -> dict[str, float]:
-    """Return area and energy of a cycle that a library gave, by what the model says of them."""
-    config = element_of(candidate)
-    prices = candidate.chip.technology
-    counts, working = element(config), worked(config)
-    area = sum(prices[f"area_{name}"].value.middle * counts[name] for name in PRIMITIVES)
-    joules = sum(prices[f"energy_{name}"].value.middle * working[name] for name in PRIMITIVES)
-    cycle = (answer["cycle_fJ"]["all"] - answer["cycle_fJ"]["leakage"]) * 1e-15
-    return {"area_mm2": answer["area_um2"] / area, "joules_per_token": cycle / joules}
-
-
-def _on_library(config: HardwareConfig, cells: Cells, clock: float) -> dict[str, Any]:
-    library = _library(tuple(cells.liberty))
+def _on_library(config: HardwareConfig, inputs: dict[str, Any]) -> dict[str, Any]:
+    library = _library(tuple(inputs["library"]["liberty"]))
+    voltage, clock = inputs["voltage"], inputs["clock"] * 1e6
+    rule = f"be the technology's {voltage:g} V"
+    require(library.voltage == voltage, f"voltage of library {library.name}", rule, library.voltage)
     unit, low = Element(config), -int(config.signed_weights)
     work = random_work(64, WORDS * config.lanes, (low, 1), config.code_range, seed=SEED)
     recipe = Recipe(period=1 / clock)
-    done = measure(unit, library, recipe, work, cells.dont_use)
+    done = measure(unit, library, recipe, work, inputs["library"]["dont_use"])
     return record(unit, library, recipe, work, done, clock)
 
 

@@ -47,7 +47,7 @@ def _data(result: Result) -> dict[str, Any]:
         **{key: found[key] for key in ("by", "space", "counts", "failed", "refused", "sampler",
                                        "references", "sensitivity")},
         "points": points,
-        "undecided": len(set(found["open"]) - set(found["front"])),
+        "undecided": len(found["open"]),
         "charts": [[name, first] for name in others],
         "cloud": _cloud(found["metrics"], names),
         "metrics": {name: {"title": metric.title, "unit": metric.unit, "better": metric.better}

@@ -67,7 +67,7 @@ def result_of(progress: Progress, plan: Plan) -> dict[str, Any]:
         },
         "metrics": {name: _listed(standing.middles(name)) for name in METRICS},
         "front": np.flatnonzero(front).tolist(),
-        "open": np.flatnonzero(open_).tolist(),
+        "open": np.flatnonzero(open_ & ~standing.decided()).tolist(),
         "details": {str(place): _detail(progress, int(place)) for place in details},
         "references": _references(progress),
         "sensitivity": _sensitivity(progress, values, front),

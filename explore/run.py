@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from explore import accuracy, circuits
+from explore import accuracy, circuits, elements
 from explore.accuracy import Score
 from explore.front import spread
 from explore.search import MOST, Found, grid, sampled
@@ -180,7 +180,7 @@ def _build(
     say(f"{len(chosen)} elements to {stage}")
     tasks = []
     for place in chosen.values():
-        inputs = circuits.inputs_of(stage, standing.candidates[place], space.synthesize)
+        inputs = elements.inputs_of(stage, standing.candidates[place], space.synthesize)
         tasks.append(Task(stage, inputs, circuits.question_of(stage, inputs)))
     keys = list(chosen)
 

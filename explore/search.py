@@ -1,10 +1,13 @@
 """Search: every combination of a space, or those that a sampler proposes."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import product
+from typing import Any, Literal
 
 import numpy as np
+import optuna
 from numpy.typing import NDArray
 
 from explore.analytic import MODELLED, Estimates, estimates
@@ -16,8 +19,14 @@ from models.checks import require
 MOST = 20000
 """Combinations that are all tried unless told otherwise."""
 
-BATCH = 50
-"""Candidates that a sampler proposes at once: a generation."""
+FEW = 300
+"""Candidates of a study up to which its sampler is TPE, whose time grows with their square."""
+
+POPULATION, MUTATION = 20, 0.3
+"""Of NSGA-II: many small generations, as spaces are small."""
+
+ASKS = 4
+"""Times that a sampler may propose for each candidate that is new."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ def grid(space: Space, step: Callable[[int], object] = lambda count: None) -> Fo
 def sampled(
     space: Space, points: int, seed: int, step: Callable[[int], object] = lambda count: None
 ) -> Found:
-    """Let Optuna's NSGA-II propose candidates, as many for each format, activation bits alike.
+    """Let a sampler of Optuna propose candidates, as many for each format and activation bits.
 
     Perplexity depends on these two alone, so it needs no guess: each pair has a study of its own,
     over the objectives that the model gives. The same seed proposes the same candidates.
@@ -76,48 +85,70 @@ def sampled(
     ValueError
         None of them is a circuit, or no objective is one that the model gives.
     """
-    import optuna
-
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     names = [name for name in space.objectives if name in MODELLED]
-    require(bool(names), "objectives", f"have one of {', '.join(MODELLED)} to sample by",
-            ", ".join(space.objectives))  # fmt: skip
+    rule = f"have one of {', '.join(MODELLED)} to sample by"
+    require(bool(names), "objectives", rule, ", ".join(space.objectives))
+    pairs = list(product(space.candidates["format"], space.candidates.get("act_bits", [8])))
+    share = -(-points // len(pairs))
+    found = _Proposed({}, [], {})
+    for form, bits in pairs:
+        _propose(space, names, {"format": form, "act_bits": bits}, share, seed, found, step)
+    _some(list(found.ends), found.refused)
+    every = Estimates(np.array(list(found.ends.values())), np.array(found.logic))
+    name = f"{type(_sampler(share, seed)).__name__} of Optuna {optuna.__version__}, seed {seed}"
+    return Found(list(found.ends), every, found.refused, name)
+
+
+@dataclass(frozen=True)
+class _Proposed:
+    """Candidates so far: estimates' ends and logic, in their order; and what is no circuit."""
+
+    ends: dict[Candidate, NDArray[np.float64]]
+    logic: list[float]
+    refused: dict[str, int]
+
+
+def _propose(
+    space: Space, names: list[str], fixed: dict[str, Any], share: int, seed: int,
+    found: _Proposed, step: Callable[[int], object],
+) -> None:  # fmt: skip
     ways: list[Literal["minimize", "maximize"]] = [
         "minimize" if METRICS[name].better == "less" else "maximize" for name in names
     ]
     columns = [MODELLED.index(name) for name in names]
-    formats, bits = space.candidates["format"], space.candidates.get("act_bits", [8])
-    share = -(-points // (len(formats) * len(bits)))
-    found: dict[Candidate, NDArray[np.float64]] = {}
-    logic: list[float] = []
-    refused: dict[str, int] = {}
-    for pair in ((form, bit) for form in formats for bit in bits):
-        sampler = optuna.samplers.NSGAIISampler(population_size=BATCH, seed=seed)
-        study = optuna.create_study(directions=ways, sampler=sampler)
-        for _ in range(share):
-            trial = study.ask()
-            values = {
-                name: trial.suggest_categorical(name, choices)
-                for name, choices in space.candidates.items()
-                if name not in ("format", "act_bits")
-            }
-            try:
-                one = space.candidate(values | {"format": pair[0], "act_bits": pair[1]})
-            except ValueError as error:
-                refused[str(error)] = refused.get(str(error), 0) + 1
-                study.tell(trial, state=optuna.trial.TrialState.FAIL)
-                continue
-            if one not in found:
-                row = estimates(space, [one])
-                found[one] = row.ends[0]
-                logic.append(float(row.logic[0]))
-            study.tell(trial, [float(found[one][column].mean()) for column in columns])
+    study = optuna.create_study(directions=ways, sampler=_sampler(share, seed))
+    wanted = len(found.ends) + share
+    for _ in range(ASKS * share):
+        if len(found.ends) == wanted:
+            return
+        trial = study.ask()
+        values = fixed | {
+            name: trial.suggest_categorical(name, choices)
+            for name, choices in space.candidates.items() if name not in fixed
+        }  # fmt: skip
+        try:
+            one = space.candidate(values)
+        except ValueError as error:
+            found.refused[str(error)] = found.refused.get(str(error), 0) + 1
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            continue
+        if one not in found.ends:
+            row = estimates(space, [one])
+            found.ends[one] = row.ends[0]
+            found.logic.append(float(row.logic[0]))
             step(1)
-    _some(list(found), refused)
-    every = Estimates(np.array(list(found.values())), np.array(logic))
-    return Found(
-        list(found), every, refused, f"NSGA-II of Optuna {optuna.__version__}, seed {seed}"
-    )
+        study.tell(trial, [float(found.ends[one][column].mean()) for column in columns])
+
+
+def _sampler(share: int, seed: int) -> optuna.samplers.BaseSampler:
+    if share > FEW:
+        return optuna.samplers.NSGAIISampler(
+            population_size=POPULATION, mutation_prob=MUTATION, seed=seed
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # multivariate is
+        return optuna.samplers.TPESampler(multivariate=True, seed=seed)
 
 
 def _some(candidates: Sequence[Candidate], refused: dict[str, int]) -> None:

@@ -10,7 +10,7 @@ from cost.fit import BARS
 from cost.inventory import PRIMITIVES, element
 from explore.accuracy import Score
 from explore.analytic import LOGIC, MODELLED, figures, token_of
-from explore.circuits import inputs_of, ratios
+from explore.elements import inputs_of, ratios
 from explore.front import beaten
 from explore.metrics import METRICS, Figure
 from explore.search import Found

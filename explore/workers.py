@@ -47,7 +47,7 @@ class Workers:
             ): place
             for place, task in enumerate(tasks)
         }
-        for future in as_completed(list(futures)):
+        for future in as_completed(list(futures), loop=self._client.loop):
             error = future.exception()
             if isinstance(error, OtherVersions):
                 raise ValueError(str(error))

@@ -16,9 +16,9 @@ def by_definition(best: np.ndarray, worst: np.ndarray) -> list[bool]:
 def test_against_the_definition(seed: int) -> None:
     rng = np.random.default_rng(seed)
     shape = (int(rng.integers(0, 400)), int(rng.integers(1, 5)))
-    points = rng.integers(0, 6, shape).astype(float)
+    points = rng.integers(0, 6, shape).astype(np.float64)
     assert (~front(points)).tolist() == by_definition(points, points), seed
-    slack = rng.integers(0, 3, shape) * 0.5
+    slack = rng.integers(0, 3, shape).astype(np.float64) / 2
     best, worst = points - slack, points + slack
     unknown = rng.random(shape) < 0.1
     best[unknown], worst[unknown] = -np.inf, np.inf

@@ -109,6 +109,13 @@ function chart([across, up]) {
     if (event.key === "Enter") $("point").scrollIntoView();
     if (to !== null && ordered.length) { event.preventDefault(); choose(ordered[to].number); }
   });
+  const named = new Set();
+  for (const point of [...ordered].reverse()) {
+    const form = point.candidate.format, figure = point.figures[up];
+    if (named.has(form) || up !== "perplexity") continue;
+    named.add(form);
+    svg.append(draw("text", { class: "form", x: W - R - 2, y: y(middle(figure)) - 7, "text-anchor": "end" }, form.replace(" weights only", "")));
+  }
   painters.push(paint);
   return make("figure", {}, make("figcaption", {}, `${data.metrics[up].title} over ${data.metrics[across].title}`), svg);
 }
@@ -186,7 +193,7 @@ function rest() {
   $("made").textContent = [data.by.command, `commit ${data.by.commit}, Python ${data.by.python}`, `candidates by ${data.sampler}`, ...Object.entries(data.refused).map(([text, count]) => `${count} combinations are no circuit: ${text}`)].join("\n");
   $("space").textContent = JSON.stringify(data.space, null, 1);
   const count = data.counts;
-  $("summary").textContent = `${count.analytic} candidates priced, ${count.evaluated} formats measured, ${count.synthesized} elements synthesized, ${count.routed} routed, ${count.failed} failed; ${count.front} that no other beats${data.undecided ? `, ${data.undecided} more whose perplexity is not known yet` : ""}.`;
+  $("summary").textContent = `${count.analytic} candidates priced, ${count.evaluated} formats measured, ${count.synthesized} elements synthesized, ${count.routed} routed, ${count.failed} failed; ${count.front} that no other beats${data.undecided ? `, ${data.undecided} more may be once all their objectives are known` : ""}.`;
   const shapes = Object.entries({ popcount: "popcount", addsub: "addsub", lut: "lut" }).map(([name, text]) => make("li", {}, draw("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, fill(SHAPES[name](6, 6, 4.5), { class: "mark" }, [])), text));
   $("legend").replaceChildren(...shapes, make("li", {}, draw("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, fill(SHAPES.gpu(6, 6, 4), { class: "gpu" }, [])), "GPU with the float model"), make("li", {}, draw("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, draw("circle", { class: "cloud", cx: 6, cy: 6, r: 3 })), "other candidates"));
 }
