@@ -97,7 +97,7 @@ def workers(count: int, scheduler: str | None, folder: Path) -> Iterator[Workers
         dask.config.set({"distributed.scheduler.allowed-failures": LOST})
         options: dict[str, Any] = {
             "n_workers": count, "threads_per_worker": 1, "memory_limit": 0,
-            "dashboard_address": None, "silence_logs": logging.CRITICAL,
+            "dashboard_address": ":0", "silence_logs": logging.CRITICAL,
         }  # fmt: skip
         with LocalCluster(**options) as cluster, Client(cluster) as client:
             yield Workers(client, folder)

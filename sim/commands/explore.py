@@ -5,13 +5,13 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from models.checks import require
 from models.cli import Commands
 from sim.commands import BUILD
 
 if TYPE_CHECKING:
+    from explore.result import Result
     from explore.space import Space
 
 EXAMPLE = "python -m sim explore --text build/wikitext2_test.txt --trust routed -o build/explore"
@@ -48,38 +48,26 @@ def add(commands: Commands) -> None:
 def run(arguments: Namespace) -> None:
     """Explore, keep the run after each answer, and print the front."""
     try:
-        from explore.result import Result, result_of, write_result
-        from explore.run import Plan, explore
-        from explore.workers import workers
+        from explore.api import search
+        from explore.run import Plan
     except ImportError as error:
         raise ValueError(
             f"package {error.name} must be installed to explore, got none; "
             "pip install 'planesmith[explore]'"
         ) from error
-    from models.kept import Kept, kept_folder
-
-    space = _space(arguments)
     plan = Plan(arguments.trust, arguments.points, arguments.evaluate, arguments.synthesize,
                 arguments.route, arguments.seed)  # fmt: skip
-    kept = Kept(arguments.kept or kept_folder())
-    require(arguments.workers >= 0, "workers", "be 0 or more", arguments.workers)
-
-    def save(progress: Any) -> None:
-        write_result(result_of(progress, plan), arguments.folder)
-
-    progress = explore(
-        space, plan, arguments.records, kept,
-        lambda: workers(arguments.workers, arguments.scheduler, kept.folder), save, _say,
+    result = search(
+        _space(arguments), plan, arguments.folder, records=arguments.records,
+        kept=arguments.kept, count=arguments.workers, scheduler=arguments.scheduler, say=_say,
     )  # fmt: skip
-    save(progress)
-    result = Result.read(arguments.folder)
     if arguments.json:
         rows = [one.candidate.as_json() | one.metrics for one in result.front]
         print(json.dumps(rows, indent=1))
     else:
         print(_table(result))
         print(f"{arguments.folder}: python -m sim report {arguments.folder} -o report.html")
-    for failed in progress.failed:
+    for failed in result.found["failed"]:
         _say(f"failed: {failed['stage']} of {failed['what']}: {failed['reason']}")
 
 
@@ -99,7 +87,7 @@ def _space(arguments: Namespace) -> "Space":
     return replace(space, evaluate=judged, synthesize=cells)
 
 
-def _table(result: Any) -> str:
+def _table(result: "Result") -> str:
     from explore.metrics import METRICS
 
     names = [name for name in METRICS if any(name in one.metrics for one in result.front)]
