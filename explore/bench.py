@@ -58,8 +58,9 @@ def gain(arguments: Namespace) -> None:
             finally:
                 shutil.rmtree(folder)
     ratio = took[1] / took[2]
-    print(f"{arguments.rounds} times {arguments.elements} elements: one worker {took[1]:.1f} s, "
-          f"two {took[2]:.1f} s: {ratio:.2f} times as many a second (at least {LEAST_GAIN})")  # fmt: skip
+    print(f"one worker {took[1]:.1f} s, two {took[2]:.1f} s, {arguments.rounds} times "
+          f"{arguments.elements} elements: {ratio:.2f} times as many a second, "
+          f"at least {LEAST_GAIN} wanted")  # fmt: skip
 
 
 def _synthesized(count: int, elements: int, folder: Path) -> float:
