@@ -13,6 +13,7 @@ from sim.commands import (
     generate,
     layer,
     report,
+    results,
     soak,
     speed,
     sweep,
@@ -24,8 +25,8 @@ from sim.commands import (
 )
 
 COMMANDS = (
-    bench, layer, generate, verify, system, utilization, synth, characterize, cost, explore, report, speed, faults,
-    soak, sweep, formats, uart, demo,
+    bench, layer, generate, verify, system, utilization, synth, characterize, cost, explore, report,
+    speed, faults, soak, sweep, formats, uart, results, demo,
 )  # fmt: skip
 """In the order of the help text."""
 
