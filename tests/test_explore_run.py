@@ -14,6 +14,8 @@ from exploring import OBJECTIVES, SMALL, explored, tiny_space
 
 from cost.inventory import element
 from explore.accuracy import Score
+from explore.analytic import estimates
+from explore.candidate import Candidate
 from explore.elements import element_of
 from explore.front import front
 from explore.result import Result, result_of, write_result
@@ -21,6 +23,7 @@ from explore.run import Plan, Progress, explore
 from explore.search import grid, sampled
 from explore.space import read_space
 from explore.standing import Standing
+from explore.workers import workers
 from models.kept import Kept
 
 
@@ -226,3 +229,42 @@ def test_results_are_whole_or_refused(tmp_path: Path, done: Progress) -> None:
             Result.read(tmp_path / "run")
     with pytest.raises(FileNotFoundError, match="must be a run of python -m sim explore"):
         Result.read(tmp_path)
+
+
+HAND = {
+    "the default circuit": {"pe": 64, "lanes": 32},
+    "text by the circuit": {"pe": 64, "lanes": 36},
+    "wide": {"pe": 64, "lanes": 64},
+    "the same in one pass": {"kind": "addsub", "pe": 64, "lanes": 64},
+    "tables": {"kind": "lut", "pe": 64, "lanes": 64},
+    "the example of sim cost": {"kind": "addsub", "pe": 256, "lanes": 128},
+    "the default board": {"kind": "addsub", "pe": 64, "lanes": 16},
+    "a small board": {"pe": 4, "lanes": 8},
+}
+"""Circuits that other pages chose by hand."""
+
+
+@pytest.fixture(scope="module")
+def default(folder: Path) -> Progress:
+    """Price the default space, its formats as the committed records measured them."""
+    return explore(
+        read_space(), Plan(), Path(__file__).parents[1] / "docs/records/smollm2",
+        Kept(folder / "kept"), lambda: workers(0, None, folder),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HAND)
+def test_a_point_is_as_good_as_each_circuit_chosen_by_hand(name: str, default: Progress) -> None:
+    standing, signs = default.standing, np.array([1, 1, -1, 1])
+    space = standing.space
+    values = np.stack([standing.middles(one) for one in OBJECTIVES], 1) * signs
+    best = values[standing.front()]
+    assert len(default.scores) >= 2
+    for row, score in default.scores.items():
+        form = next(one.format for one in standing.candidates if one.row == row)
+        for memory in space.candidates["memory"]:
+            for clock in space.candidates["clock"]:
+                one = Candidate(form, memory=memory, clock=clock, **HAND[name])
+                ends = estimates(space, [one]).ends[0].mean(1)
+                mine = np.array([score.perplexity, *ends[:3]]) * signs
+                assert (best <= mine + 1e-9 * np.abs(mine)).all(1).any(), one
