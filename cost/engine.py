@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from math import ceil
 
 from cost.fit import worked
@@ -111,7 +112,7 @@ def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: in
     for linear, stored in layers:
         tiling = tiling_of(linear, stored, config)
         bytes_ = _count(counts, linear, stored, tiling, config)
-        cycles = tiling.steps + config.latency
+        cycles = tiling.cycles + config.latency
         counts["cycles"] += cycles * linear.count
         times = [max(cycles / chip.clock, bytes_ / end) for end in (bandwidth.high, bandwidth.low)]
         seconds = seconds + Interval(*times) * linear.count
@@ -158,16 +159,15 @@ def _terms(counts: Counter[str], moved: float, seconds: Interval, chip: Chip) ->
              counts["steps"] * (config.pe + 1) * per_cycle[name], tech[f"energy_{name}"])
         for name in PRIMITIVES if per_cycle[name]
     ]  # fmt: skip
-    control = step_layout(config).size * (STAGES + config.depth)
     logic += [
         Term("arithmetic", "register bits of operands",
-             counts["steps"] * digit_layout(config).size, register),
+             counts["steps"] * operand_bits(config), register),
         Term("scaling", "full adders of group sums", counts["sums"] * config.sum_bits, full),
         Term("scaling", "register bits of group sums", counts["sums"] * config.sum_bits, register),
         Term("scaling", "full adders of coefficients",
              counts["products"] * config.sum_bits * config.coef_bits, full),
         Term("scaling", "register bits of totals", counts["products"] * config.acc_bits, register),
-        Term("control", "register bits", counts["cycles"] * control, register),
+        Term("control", "register bits", counts["cycles"] * control_bits(config), register),
     ]  # fmt: skip
     dynamic = total(logic)
     around = tech["wires_and_clock_tree"]
@@ -192,6 +192,19 @@ def _terms(counts: Counter[str], moved: float, seconds: Interval, chip: Chip) ->
     ]
 
 
+@cache
+def operand_bits(config: HardwareConfig) -> int:
+    """Return the register bits of a step's activations and weights' digits."""
+    return digit_layout(config).size
+
+
+@cache
+def control_bits(config: HardwareConfig) -> int:
+    """Return the register bits of a step's controls, along all stages."""
+    return step_layout(config).size * (STAGES + config.depth)
+
+
+@cache
 def logic_area(config: HardwareConfig, tech: Prices) -> Interval:
     """Return the area of elements, scalers and controls; buffers are not in it."""
     one: Counter[str] = Counter(element(config))
@@ -201,7 +214,7 @@ def logic_area(config: HardwareConfig, tech: Prices) -> Interval:
     adders = config.sum_bits + 2 * config.sum_bits * config.coef_bits + config.acc_bits
     held = 4 * config.sum_bits + 3 * config.coef_bits + 2 * config.acc_bits
     area = area + tech["area_full"].value * (adders * config.scalers)
-    control = step_layout(config).size * (STAGES + config.depth) + digit_layout(config).size
+    control = control_bits(config) + operand_bits(config)
     return area + tech["area_register"].value * (held * config.scalers + control)
 
 

@@ -1,7 +1,8 @@
 """Prices of primitives, fitted to half of what synthesis gave and tested on the other half."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,8 @@ def fit(records: Sequence[dict[str, Any]], figure: str) -> Fit:
     )
 
 
-def worked(config: HardwareConfig) -> dict[str, float]:
+@cache
+def worked(config: HardwareConfig) -> Mapping[str, float]:
     """Return the primitives that work in a cycle.
 
     A gated register that is loaded works as any register; weights and sums are once for all digits

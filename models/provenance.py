@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[1]
-_SOURCES = ("models", "hwgen", "cost", "fpga", "sim")
+_SOURCES = ("models", "hwgen", "cost", "fpga", "sim", "explore")
 
 
 def made_by(program: str, *packages: str) -> dict[str, str]:

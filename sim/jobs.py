@@ -55,6 +55,10 @@ class Job:
         """Cycles in which the array works on the job."""
         return sum(tiling.steps for tiling in self.tilings(config)) * len(self.codes)
 
+    def cycles(self, config: HardwareConfig) -> int:
+        """Cycles of the job after another one."""
+        return sum(tiling.cycles for tiling in self.tilings(config)) * len(self.codes)
+
     def tilings(self, config: HardwareConfig) -> list[Tiling]:
         """Lay out all stages of the job."""
         first = self.tiling(config)
@@ -157,13 +161,13 @@ def cycles_of(jobs: list[Job], config: HardwareConfig) -> int:
     links = sum(link_gap(job, config) * len(job.codes) for job in jobs)
     first_tiles = [first_tile(job.tiling(config)) for job in jobs]
     waits = sum(max(0, a - b) for a, b in zip(leave, first_tiles[1:], strict=False))
-    steps = sum(job.steps(config) for job in jobs)
-    return steps + waits + links + config.latency + leave[-1] - config.slots
+    cycles = sum(job.cycles(config) for job in jobs) - jobs[0].tiling(config).first_pause
+    return cycles + waits + links + config.latency + leave[-1] - config.slots
 
 
 def first_tile(tiling: Tiling) -> int:
-    """Return the steps of a row tile."""
-    return tiling.steps // tiling.row_tiles
+    """Return the cycles of a row tile."""
+    return tiling.cycles // tiling.row_tiles
 
 
 def link_gap(job: Job, config: HardwareConfig) -> int:
@@ -176,7 +180,7 @@ def link_gap(job: Job, config: HardwareConfig) -> int:
         return 0
     first, second = job.tilings(config)
     tile, views = first_tile(first), second.views
-    through = config.latency - config.slots + first.views * config.slots
+    through = config.latency - 2 - config.slots + first.views * config.slots
     each, read, now = second.terms * second.digits, 0, first.steps
     for word in range(second.row_words):
         tiles = min(first.row_tiles - 1, ((word + 1) * config.lanes - 1) // config.pe)

@@ -80,7 +80,7 @@ class Pool:
             return cycles_of(laid.jobs(codes, self.config)[0], self.config)
         views = laid.stage.result_views
         more = (views - 1) * self.config.slots
-        return laid.tiling.steps * tokens + self.config.latency + more
+        return laid.tiling.cycles * tokens + self.config.latency + more
 
     def close(self) -> None:
         """End the engines, once they have finished what they do."""

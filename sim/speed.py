@@ -61,7 +61,7 @@ def measure(config: HardwareConfig, tokens: int = 8, runs: int = 5, build: bool 
     job = replace(job, laid=job.image(config), words=job.activations(config))
     one_word = _job(rng, config, config.lanes, config.lanes, 1)
     engine = Engine(config)
-    cycles = job.steps(config) + config.latency
+    cycles = job.cycles(config) + config.latency
     operations = config.k * OUT * COLUMNS * config.act_bits * tokens
     on_circuit = _seconds(lambda: engine.run([job]), runs)
     loop = _seconds(lambda: engine.spin([one_word], cycles), runs)

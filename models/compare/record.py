@@ -1,12 +1,12 @@
 """What is known of a row, in a JSON file of its own."""
 
 import json
-import platform
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
 
+from models.device import machine
 from models.files import whole_file
 from models.provenance import made_by
 
@@ -69,13 +69,13 @@ def read_record(file: Path, asked: dict) -> Record:
         return Record(asked)
 
 
-def write_record(file: Path, record: Record) -> None:
-    """Write the record, whole, with who made it."""
-    text = json.dumps(asdict(replace(record, by=_by())), indent=2)
+def write_record(file: Path, record: Record, device: torch.device | None = None) -> None:
+    """Write the record, whole, with who made it, and where."""
+    text = json.dumps(asdict(replace(record, by=_by(device or torch.device("cpu")))), indent=2)
     with whole_file(file) as part:
         part.write_text(text + "\n", "utf-8")
 
 
-def _by() -> dict:
-    machine = f"{platform.machine()}, {torch.get_num_threads()} threads"
-    return made_by("python -m models", "torch", "transformers") | {"machine": machine}
+def _by(device: torch.device) -> dict:
+    made = made_by("python -m models", "torch", "transformers")
+    return made | {"machine": machine(device)}
