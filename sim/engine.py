@@ -21,8 +21,8 @@ from sim.verilated import Verilated
 _UPSETS = """\
 `verilator_config
 public_flat_rw -module "scaler" -var "totals"
-public_flat_rw -module "scaler" -var "group_sums"
 """
+_UPSETS_OF_GROUPS = 'public_flat_rw -module "scaler" -var "group_sums"\n'
 
 
 @dataclass(frozen=True)
@@ -164,5 +164,5 @@ def build(
     with TemporaryDirectory(prefix="planesmith-") as folder:
         source, control = Path(folder, "top.v"), Path(folder, "upsets.vlt")
         source.write_text(count_ones(verilog(config)))
-        control.write_text(_UPSETS)
+        control.write_text(_UPSETS + ("" if config.gathers else _UPSETS_OF_GROUPS))
         return build_library([source, control] if upsets else [source], "top", cache, waves)

@@ -59,9 +59,13 @@ def storage(site: str, tiling: Tiling, config: HardwareConfig, tokens: int) -> S
 
 
 def _elements(config: HardwareConfig) -> tuple[int, int]:
-    """Elements of the memories ``totals`` and ``group_sums`` of a scaler."""
+    """Elements of the memories ``totals`` and ``group_sums`` of a scaler.
+
+    Of the latter there are none where rows gather their groups.
+    """
     slots = width_of(config.slots - 1)
-    return 1 << slots, 1 << (slots + width_of(config.most_terms - 1) + config.view_bits)
+    places = slots + width_of(config.most_terms - 1) + config.view_bits
+    return 1 << slots, 0 if config.gathers else 1 << places
 
 
 def run_upset(

@@ -128,7 +128,7 @@ always @* begin
 end
 {rule("o", "o_valid", "o_ready", "o_word", bits, "assert")}
 {order("valid", "results", "o_valid && o_ready", "o_word", bits, slots * TINY.output_bundles)}
-{soon("inside != 0", "o_valid", 2)}
+{soon("inside != 0", "o_valid", 3)}
 endmodule
 """
 

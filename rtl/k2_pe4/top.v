@@ -1,7 +1,7 @@
 module activation_buffer(i__valid, claim, address, read, done, clk, rst, i__ready, available, digits, i__payload);
-  wire _00_;
+  wire [3:0] _00_;
   wire _01_;
-  wire [5:0] _02_;
+  wire _02_;
   wire _03_;
   wire _04_;
   wire _05_;
@@ -10,17 +10,17 @@ module activation_buffer(i__valid, claim, address, read, done, clk, rst, i__read
   wire _08_;
   wire _09_;
   wire _10_;
-  wire _11_;
+  wire [4:0] _11_;
   wire _12_;
-  wire [3:0] _13_;
-  wire [4:0] _14_;
+  wire _13_;
+  wire _14_;
   wire _15_;
   wire [4:0] _16_;
   wire _17_;
   wire [5:0] _18_;
   wire _19_;
   wire _20_;
-  wire _21_;
+  wire [4:0] _21_;
   wire _22_;
   wire _23_;
   wire _24_;
@@ -28,15 +28,17 @@ module activation_buffer(i__valid, claim, address, read, done, clk, rst, i__read
   wire _26_;
   wire _27_;
   wire _28_;
-  wire [4:0] _29_;
+  wire _29_;
   wire _30_;
-  wire _31_;
+  wire [5:0] _31_;
   wire _32_;
   wire _33_;
   wire _34_;
   wire _35_;
   wire _36_;
   wire _37_;
+  wire _38_;
+  wire _39_;
   input [2:0] address;
   wire [2:0] address;
   output available;
@@ -51,8 +53,6 @@ module activation_buffer(i__valid, claim, address, read, done, clk, rst, i__read
   wire [63:0] digits;
   input done;
   wire done;
-  reg full_0;
-  reg full_1;
   input [64:0] i__payload;
   wire [64:0] i__payload;
   output i__ready;
@@ -62,6 +62,8 @@ module activation_buffer(i__valid, claim, address, read, done, clk, rst, i__read
   input read;
   wire read;
   reg read_bank;
+  reg room_0;
+  reg room_1;
   input rst;
   wire rst;
   wire take;
@@ -78,13 +80,13 @@ module activation_buffer(i__valid, claim, address, read, done, clk, rst, i__read
     if (take)
       words[{ write_bank, write__addr[2:0] }] <= { i__payload[63], i__payload[55], i__payload[47], i__payload[39], i__payload[31], i__payload[23], i__payload[15], i__payload[7], i__payload[62], i__payload[54], i__payload[46], i__payload[38], i__payload[30], i__payload[22], i__payload[14], i__payload[6], i__payload[61], i__payload[53], i__payload[45], i__payload[37], i__payload[29], i__payload[21], i__payload[13], i__payload[5], i__payload[60], i__payload[52], i__payload[44], i__payload[36], i__payload[28], i__payload[20], i__payload[12], i__payload[4], i__payload[59], i__payload[51], i__payload[43], i__payload[35], i__payload[27], i__payload[19], i__payload[11], i__payload[3], i__payload[58], i__payload[50], i__payload[42], i__payload[34], i__payload[26], i__payload[18], i__payload[10], i__payload[2], i__payload[57], i__payload[49], i__payload[41], i__payload[33], i__payload[25], i__payload[17], i__payload[9], i__payload[1], i__payload[56], i__payload[48], i__payload[40], i__payload[32], i__payload[24], i__payload[16], i__payload[8], i__payload[0] };
   end
-  reg [63:0] _89_;
+  reg [63:0] _93_;
   always @(posedge clk) begin
     if (read) begin
-      _89_ <= words[{ read_bank, address }];
+      _93_ <= words[{ read_bank, address }];
     end
   end
-  assign digits = _89_;
+  assign digits = _93_;
   assign _18_ = _16_ - _17_;
   assign _19_ = unclaimed_1 > 1'h1;
   assign _20_ = _15_ | _19_;
@@ -93,70 +95,72 @@ module activation_buffer(i__valid, claim, address, read, done, clk, rst, i__read
   assign _23_ = unclaimed_1_some & _22_;
   assign _24_ = _20_ | _23_;
   assign _15_ = take & write_bank;
-  assign { _13_[3], write__addr[2:0] } = write_bank ? count_1 : count_0;
-  assign _14_ = { _13_[3], write__addr[2:0] } + 1'h1;
+  assign { _00_[3], write__addr[2:0] } = write_bank ? count_1 : count_0;
+  assign _11_ = { _00_[3], write__addr[2:0] } + 1'h1;
+  assign _12_ = ~ i__payload[64];
+  assign _26_ = count_1 != 3'h7;
+  assign _27_ = _12_ & _26_;
   assign _25_ = done & read_bank;
-  assign _26_ = take & i__payload[64];
-  assign _27_ = write_bank ^ _26_;
-  assign _28_ = read_bank ^ done;
-  assign _00_ = write_bank ? full_1 : full_0;
-  assign _10_ = ~ _00_;
-  assign _21_ = { _13_[3], write__addr[2:0] } != 4'h8;
-  assign i__ready = _10_ & _21_;
+  assign _28_ = take & i__payload[64];
+  assign _29_ = write_bank ^ _28_;
+  assign _30_ = read_bank ^ done;
+  assign i__ready = write_bank ? room_1 : room_0;
   assign take = i__valid & i__ready;
   assign available = read_bank ? unclaimed_1_some : unclaimed_0_some;
-  assign _29_ = unclaimed_0 + _04_;
-  assign _02_ = _29_ - _01_;
-  assign _05_ = unclaimed_0 > 1'h1;
-  assign _06_ = _04_ | _05_;
-  assign _01_ = claim & _07_;
-  assign _08_ = ~ _01_;
-  assign _09_ = unclaimed_0_some & _08_;
-  assign _11_ = _06_ | _09_;
-  assign _03_ = ! write_bank;
-  assign _04_ = take & _03_;
-  assign _07_ = ! read_bank;
-  assign _12_ = done & _07_;
+  assign _21_ = unclaimed_0 + _10_;
+  assign _31_ = _21_ - _04_;
+  assign _01_ = unclaimed_0 > 1'h1;
+  assign _02_ = _10_ | _01_;
+  assign _04_ = claim & _03_;
+  assign _05_ = ~ _04_;
+  assign _06_ = unclaimed_0_some & _05_;
+  assign _07_ = _02_ | _06_;
+  assign _09_ = ! write_bank;
+  assign _10_ = take & _09_;
+  assign _13_ = count_0 != 3'h7;
+  assign _14_ = _12_ & _13_;
+  assign _03_ = ! read_bank;
+  assign _08_ = done & _03_;
   assign _16_ = unclaimed_1 + _15_;
   always @(posedge clk)
     if (rst) read_bank <= 1'h0;
-    else read_bank <= _28_;
+    else read_bank <= _30_;
   always @(posedge clk)
     if (rst) write_bank <= 1'h0;
-    else write_bank <= _27_;
+    else write_bank <= _29_;
   always @(posedge clk)
-    if (_30_) full_1 <= 1'h0;
-    else if (_15_) full_1 <= i__payload[64];
+    if (_32_) room_1 <= 1'h1;
+    else if (_15_) room_1 <= _27_;
   always @(posedge clk)
-    if (_31_) count_1 <= 4'h0;
-    else if (_15_) count_1 <= _14_[3:0];
+    if (_33_) count_1 <= 4'h0;
+    else if (_15_) count_1 <= _11_[3:0];
   always @(posedge clk)
-    if (_32_) unclaimed_1_some <= 1'h0;
+    if (_34_) unclaimed_1_some <= 1'h0;
     else unclaimed_1_some <= _24_;
   always @(posedge clk)
-    if (_33_) unclaimed_1 <= 4'h0;
+    if (_35_) unclaimed_1 <= 4'h0;
     else unclaimed_1 <= _18_[3:0];
   always @(posedge clk)
-    if (_34_) full_0 <= 1'h0;
-    else if (_04_) full_0 <= i__payload[64];
+    if (_36_) room_0 <= 1'h1;
+    else if (_10_) room_0 <= _14_;
   always @(posedge clk)
-    if (_35_) count_0 <= 4'h0;
-    else if (_04_) count_0 <= _14_[3:0];
+    if (_37_) count_0 <= 4'h0;
+    else if (_10_) count_0 <= _11_[3:0];
   always @(posedge clk)
-    if (_36_) unclaimed_0_some <= 1'h0;
-    else unclaimed_0_some <= _11_;
+    if (_38_) unclaimed_0_some <= 1'h0;
+    else unclaimed_0_some <= _07_;
   always @(posedge clk)
-    if (_37_) unclaimed_0 <= 4'h0;
-    else unclaimed_0 <= _02_[3:0];
-  assign _30_ = | { _25_, rst };
-  assign _31_ = | { _25_, rst };
+    if (_39_) unclaimed_0 <= 4'h0;
+    else unclaimed_0 <= _31_[3:0];
   assign _32_ = | { _25_, rst };
   assign _33_ = | { _25_, rst };
-  assign _34_ = | { _12_, rst };
-  assign _35_ = | { _12_, rst };
-  assign _36_ = | { _12_, rst };
-  assign _37_ = | { _12_, rst };
-  assign _13_[2:0] = write__addr[2:0];
+  assign _34_ = | { _25_, rst };
+  assign _35_ = | { _25_, rst };
+  assign _36_ = | { _08_, rst };
+  assign _37_ = | { _08_, rst };
+  assign _38_ = | { _08_, rst };
+  assign _39_ = | { _08_, rst };
+  assign _00_[2:0] = write__addr[2:0];
   assign write__addr[3] = write_bank;
 endmodule
 
@@ -171,24 +175,29 @@ module output_buffer(valid, results, o__ready, clk, rst, available, o__payload, 
   wire _07_;
   wire _08_;
   wire _09_;
-  wire [5:0] _10_;
+  wire _10_;
   wire [6:0] _11_;
-  wire [5:0] _12_;
+  wire _12_;
   wire _13_;
   wire [5:0] _14_;
   wire [5:0] _15_;
   wire _16_;
-  wire [2:0] _17_;
-  wire [2:0] _18_;
+  wire [5:0] _17_;
+  wire [5:0] _18_;
   wire _19_;
-  wire _20_;
-  wire _21_;
+  wire [2:0] _20_;
+  wire [2:0] _21_;
   wire _22_;
   wire _23_;
   wire _24_;
   wire _25_;
-  wire [3:0] _26_;
-  wire [4:0] _27_;
+  wire _26_;
+  wire _27_;
+  wire _28_;
+  wire _29_;
+  wire _30_;
+  wire [3:0] _31_;
+  wire [4:0] _32_;
   output available;
   reg available;
   input claim;
@@ -198,13 +207,16 @@ module output_buffer(valid, results, o__ready, clk, rst, available, o__payload, 
   wire fetch;
   wire freed;
   wire give;
+  wire moves;
   output [48:0] o__payload;
-  wire [48:0] o__payload;
+  reg [48:0] o__payload;
   input o__ready;
   wire o__ready;
   output o__valid;
   reg o__valid;
+  wire [48:0] read__data;
   reg [4:0] read_at;
+  reg read_out;
   input [48:0] results;
   wire [48:0] results;
   reg [2:0] room;
@@ -223,68 +235,79 @@ module output_buffer(valid, results, o__ready, clk, rst, available, o__payload, 
     if (valid)
       words[write_at] <= results;
   end
-  reg [48:0] _67_;
+  reg [48:0] _80_;
   always @(posedge clk) begin
     if (fetch) begin
-      _67_ <= words[read_at];
+      _80_ <= words[read_at];
     end
   end
-  assign o__payload = _67_;
+  assign read__data = _80_;
   assign _00_ = waiting + valid;
   assign _11_ = _00_ - fetch;
-  assign _21_ = waiting > 1'h1;
-  assign _22_ = valid | _21_;
-  assign _23_ = ~ fetch;
-  assign _24_ = waiting_some & _23_;
-  assign _25_ = _22_ | _24_;
-  assign _26_ = room + freed;
-  assign _27_ = _26_ - claim;
+  assign _22_ = waiting > 1'h1;
+  assign _27_ = valid | _22_;
+  assign _28_ = ~ fetch;
+  assign _29_ = waiting_some & _28_;
+  assign _30_ = _27_ | _29_;
+  assign _31_ = room + freed;
+  assign _32_ = _31_ - claim;
   assign _01_ = room > 1'h1;
   assign _02_ = freed | _01_;
   assign _03_ = ~ claim;
   assign _04_ = available & _03_;
   assign _05_ = _02_ | _04_;
-  assign _06_ = ~ o__ready;
-  assign _07_ = o__valid & _06_;
+  assign _06_ = ~ moves;
+  assign _07_ = read_out & _06_;
   assign _08_ = fetch | _07_;
-  assign _09_ = write_at == 5'h17;
-  assign _10_ = write_at + 1'h1;
-  assign _12_ = _09_ ? 6'h00 : _10_;
-  assign _13_ = read_at == 5'h17;
-  assign _14_ = read_at + 1'h1;
+  assign _09_ = ~ give;
+  assign _10_ = o__valid & _09_;
+  assign _12_ = moves | _10_;
+  assign _13_ = write_at == 5'h17;
+  assign _14_ = write_at + 1'h1;
   assign _15_ = _13_ ? 6'h00 : _14_;
-  assign _17_ = slot + 1'h1;
-  assign _18_ = _16_ ? 3'h0 : _17_;
-  assign _19_ = ~ o__valid;
-  assign _20_ = _19_ | give;
-  assign fetch = waiting_some & _20_;
+  assign _16_ = read_at == 5'h17;
+  assign _17_ = read_at + 1'h1;
+  assign _18_ = _16_ ? 6'h00 : _17_;
+  assign _20_ = slot + 1'h1;
+  assign _21_ = _19_ ? 3'h0 : _20_;
+  assign _23_ = ~ o__valid;
+  assign _24_ = _23_ | give;
+  assign moves = read_out & _24_;
+  assign _25_ = ~ read_out;
+  assign _26_ = _25_ | moves;
+  assign fetch = waiting_some & _26_;
   assign give = o__valid & o__ready;
-  assign _16_ = slot == 2'h3;
-  assign freed = give & _16_;
+  assign _19_ = slot == 2'h3;
+  assign freed = give & _19_;
   always @(posedge clk)
-    if (rst) slot <= 2'h0;
-    else if (give) slot <= _18_[1:0];
-  always @(posedge clk)
-    if (rst) read_at <= 5'h00;
-    else if (fetch) read_at <= _15_[4:0];
-  always @(posedge clk)
-    if (rst) write_at <= 5'h00;
-    else if (valid) write_at <= _12_[4:0];
+    if (moves) o__payload <= read__data;
   always @(posedge clk)
     if (rst) o__valid <= 1'h0;
-    else o__valid <= _08_;
+    else o__valid <= _12_;
+  always @(posedge clk)
+    if (rst) read_out <= 1'h0;
+    else read_out <= _08_;
   always @(posedge clk)
     if (rst) available <= 1'h1;
     else available <= _05_;
   always @(posedge clk)
     if (rst) room <= 3'h6;
-    else room <= _27_[2:0];
+    else room <= _32_[2:0];
   always @(posedge clk)
     if (rst) waiting_some <= 1'h0;
-    else waiting_some <= _25_;
+    else waiting_some <= _30_;
   always @(posedge clk)
     if (rst) waiting <= 5'h00;
     else waiting <= _11_[4:0];
+  always @(posedge clk)
+    if (rst) slot <= 2'h0;
+    else if (give) slot <= _21_[1:0];
+  always @(posedge clk)
+    if (rst) read_at <= 5'h00;
+    else if (fetch) read_at <= _18_[4:0];
+  always @(posedge clk)
+    if (rst) write_at <= 5'h00;
+    else if (valid) write_at <= _15_[4:0];
 endmodule
 
 module parameter_buffer(i__valid, claim, read, clk, rst, i__ready, available, word, i__payload);
@@ -489,12 +512,15 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   wire ends;
   reg [21:0] fetched;
   reg fetched_valid;
+  reg [63:0] held;
   reg [21:0] issued;
   reg issued_valid;
   wire [10:0] pe_0__sum;
   wire [10:0] pe_1__sum;
   wire [10:0] pe_2__sum;
   wire [10:0] pe_3__sum;
+  reg [21:0] read;
+  reg read_valid;
   input rst;
   wire rst;
   reg [21:0] selected;
@@ -508,17 +534,18 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   wire valid;
   input [63:0] weights;
   wire [63:0] weights;
+  reg [63:0] \weights$10 ;
   output [10:0] x_sum;
   wire [10:0] x_sum;
   assign term_load = fetched_valid & fetched[3];
   assign ends = added_valid & ended[4];
-  assign _00_ = issued[0] ? digits[63:56] : digits[55:48];
-  assign _01_ = issued[0] ? digits[47:40] : digits[39:32];
-  assign _02_ = issued[1] ? _00_ : _01_;
-  assign _03_ = issued[0] ? digits[31:24] : digits[23:16];
-  assign _04_ = issued[0] ? digits[15:8] : digits[7:0];
-  assign _05_ = issued[1] ? _03_ : _04_;
-  assign _06_ = issued[2] ? _02_ : _05_;
+  assign _00_ = read[0] ? held[63:56] : held[55:48];
+  assign _01_ = read[0] ? held[47:40] : held[39:32];
+  assign _02_ = read[1] ? _00_ : _01_;
+  assign _03_ = read[0] ? held[31:24] : held[23:16];
+  assign _04_ = read[0] ? held[15:8] : held[7:0];
+  assign _05_ = read[1] ? _03_ : _04_;
+  assign _06_ = read[2] ? _02_ : _05_;
   always @(posedge clk)
     selected <= fetched;
   always @(posedge clk)
@@ -526,14 +553,23 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   always @(posedge clk)
     issued <= step;
   always @(posedge clk)
-    fetched <= issued;
+    read <= issued;
+  always @(posedge clk)
+    \weights$10  <= weights;
+  always @(posedge clk)
+    fetched <= read;
   always @(posedge clk)
     if (fetched_valid) digit <= chosen;
   always @(posedge clk)
-    if (issued_valid) chosen <= _06_;
+    if (read_valid) chosen <= _06_;
+  always @(posedge clk)
+    if (issued_valid) held <= digits;
   always @(posedge clk)
     if (rst) fetched_valid <= 1'h0;
-    else fetched_valid <= issued_valid;
+    else fetched_valid <= read_valid;
+  always @(posedge clk)
+    if (rst) read_valid <= 1'h0;
+    else read_valid <= issued_valid;
   always @(posedge clk)
     if (rst) issued_valid <= 1'h0;
     else issued_valid <= valid;
@@ -553,7 +589,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .sum(pe_0__sum),
     .term_load(term_load),
     .valid(added_valid),
-    .weights(weights[15:0])
+    .weights(\weights$10 [15:0])
   );
   pe pe_1 (
     .clk(clk),
@@ -565,7 +601,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .sum(pe_1__sum),
     .term_load(term_load),
     .valid(added_valid),
-    .weights(weights[31:16])
+    .weights(\weights$10 [31:16])
   );
   pe pe_2 (
     .clk(clk),
@@ -577,7 +613,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .sum(pe_2__sum),
     .term_load(term_load),
     .valid(added_valid),
-    .weights(weights[47:32])
+    .weights(\weights$10 [47:32])
   );
   pe pe_3 (
     .clk(clk),
@@ -589,7 +625,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .sum(pe_3__sum),
     .term_load(term_load),
     .valid(added_valid),
-    .weights(weights[63:48])
+    .weights(\weights$10 [63:48])
   );
   pe pe_all_lanes (
     .clk(clk),
@@ -607,34 +643,34 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
 endmodule
 
 module requantizer(scale, shift, enable, clk, rst, result, total);
-  wire [96:0] _00_;
-  wire [64:0] _01_;
-  wire [39:0] _02_;
-  wire [23:0] _03_;
-  wire _04_;
-  wire [31:0] _05_;
+  wire [64:0] _00_;
+  wire [39:0] _01_;
+  wire [23:0] _02_;
+  wire _03_;
+  wire [31:0] _04_;
+  wire _05_;
   wire _06_;
-  wire _07_;
-  wire [31:0] _08_;
+  wire [31:0] _07_;
+  wire _08_;
   wire _09_;
-  wire _10_;
-  wire [15:0] _11_;
-  wire [11:0] _12_;
+  wire [15:0] _10_;
+  wire [11:0] _11_;
+  wire [9:0] _12_;
   wire [31:0] _13_;
-  wire [9:0] _14_;
+  wire _14_;
   wire _15_;
   wire _16_;
   wire _17_;
   wire _18_;
   wire _19_;
-  wire _20_;
-  wire [9:0] _21_;
-  wire _22_;
+  wire [9:0] _20_;
+  wire _21_;
+  wire [63:0] _22_;
   wire _23_;
   wire [7:0] _24_;
   wire [9:0] _25_;
   wire [47:0] _26_;
-  wire [64:0] _27_;
+  wire [95:0] _27_;
   input clk;
   wire clk;
   input enable;
@@ -647,8 +683,8 @@ module requantizer(scale, shift, enable, clk, rst, result, total);
   reg enable_5;
   reg fits_0;
   reg fits_1;
-  reg [64:0] pair_0;
-  reg [32:0] pair_2;
+  reg [63:0] pair_0;
+  reg [31:0] pair_2;
   reg [31:0] part_0;
   reg [31:0] part_1;
   reg [31:0] part_2;
@@ -676,37 +712,35 @@ module requantizer(scale, shift, enable, clk, rst, result, total);
   reg [47:0] total_held;
   reg [15:0] word_0;
   reg [8:0] word_1;
-  assign _09_ = $signed(_03_[23:15]) == $signed(product[63]);
-  assign _10_ = _07_ & _09_;
-  assign _15_ = $signed(_11_[15:11]) == $signed(sign_0);
-  assign _16_ = fits_0 & _15_;
-  assign _17_ = $signed(_12_[11:9]) == $signed(sign_0);
-  assign _18_ = _16_ & _17_;
-  assign _11_ = shift_later_0[2] ? { sign_0, sign_0, sign_0, sign_0, word_0[15:4] } : word_0;
-  assign _12_ = shift_later_0[1] ? { sign_0, sign_0, _11_[11:2] } : _11_[11:0];
-  assign _14_ = shift_later_0[0] ? { sign_0, _12_[9:1] } : _12_[9:0];
-  assign _19_ = $signed(_14_[9:8]) == $signed(sign_0);
-  assign _20_ = _18_ & _19_;
-  assign _22_ = { _21_[9], _21_[9:1] } != 8'h80;
-  assign _23_ = fits_1 & _22_;
-  assign _21_ = $signed(word_1) + $signed(2'h1);
+  assign _14_ = $signed(_10_[15:11]) == $signed(sign_0);
+  assign _15_ = fits_0 & _14_;
+  assign _16_ = $signed(_11_[11:9]) == $signed(sign_0);
+  assign _17_ = _15_ & _16_;
+  assign _10_ = shift_later_0[2] ? { sign_0, sign_0, sign_0, sign_0, word_0[15:4] } : word_0;
+  assign _11_ = shift_later_0[1] ? { sign_0, sign_0, _10_[11:2] } : _10_[11:0];
+  assign _12_ = shift_later_0[0] ? { sign_0, _11_[9:1] } : _11_[9:0];
+  assign _18_ = $signed(_12_[9:8]) == $signed(sign_0);
+  assign _19_ = _17_ & _18_;
+  assign _21_ = { _20_[9], _20_[9:1] } != 8'h80;
+  assign _23_ = fits_1 & _21_;
+  assign _20_ = $signed(word_1) + $signed(2'h1);
   assign _24_ = sign_1 ? 8'h80 : 8'h7f;
-  assign _25_ = _23_ ? { _21_[9], _21_[9:1] } : { _24_[7], _24_[7], _24_ };
+  assign _25_ = _23_ ? { _20_[9], _20_[9:1] } : { _24_[7], _24_[7], _24_ };
   assign _26_ = enable_5 ? { _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_ } : raw_1;
   always @(posedge clk)
     total_held <= total;
   always @(posedge clk)
-    part_0 <= _05_;
+    part_0 <= _04_;
   always @(posedge clk)
-    part_1 <= _08_;
+    part_1 <= _07_;
   always @(posedge clk)
     part_2 <= _13_;
   always @(posedge clk)
-    pair_0 <= _27_;
+    pair_0 <= _22_;
   always @(posedge clk)
-    pair_2 <= { part_2[31], part_2 };
+    pair_2 <= part_2;
   always @(posedge clk)
-    product <= _00_[63:0];
+    product <= _27_[63:0];
   always @(posedge clk)
     raw_0 <= product[47:0];
   always @(posedge clk)
@@ -732,32 +766,34 @@ module requantizer(scale, shift, enable, clk, rst, result, total);
   always @(posedge clk)
     enable_5 <= enable_4;
   always @(posedge clk)
-    word_0 <= _03_[15:0];
+    word_0 <= _02_[15:0];
   always @(posedge clk)
     sign_0 <= product[63];
   always @(posedge clk)
-    fits_0 <= _10_;
+    fits_0 <= _09_;
   always @(posedge clk)
     shift_later_0 <= shift_3;
   always @(posedge clk)
-    word_1 <= _14_[8:0];
+    word_1 <= _12_[8:0];
   always @(posedge clk)
     sign_1 <= sign_0;
   always @(posedge clk)
-    fits_1 <= _20_;
+    fits_1 <= _19_;
   always @(posedge clk)
     result <= _26_;
-  assign _05_ = $signed({ 1'h0, total_held[15:0] }) * $signed(\scale$9 );
-  assign _08_ = $signed({ 1'h0, total_held[31:16] }) * $signed(\scale$9 );
+  assign _04_ = $signed({ 1'h0, total_held[15:0] }) * $signed(\scale$9 );
+  assign _07_ = $signed({ 1'h0, total_held[31:16] }) * $signed(\scale$9 );
   assign _13_ = $signed(total_held[47:32]) * $signed(\scale$9 );
-  assign _27_ = $signed(part_0) + $signed({ part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1, 16'h0000 });
-  assign _00_ = $signed(pair_0) + $signed({ pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2, 32'h00000000 });
-  assign _04_ = $signed(_01_[64:39]) == $signed(product[63]);
-  assign _06_ = $signed(_02_[39:23]) == $signed(product[63]);
-  assign _07_ = _04_ & _06_;
-  assign _01_ = shift_3[5] ? { product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63:31] } : { product, 1'h0 };
-  assign _02_ = shift_3[4] ? { product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], _01_[39:16] } : _01_[39:0];
-  assign _03_ = shift_3[3] ? { product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], _02_[23:8] } : _02_[23:0];
+  assign _22_ = $signed(part_0) + $signed({ part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1, 16'h0000 });
+  assign _27_ = $signed(pair_0) + $signed({ pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2, 32'h00000000 });
+  assign _03_ = $signed(_00_[64:39]) == $signed(product[63]);
+  assign _05_ = $signed(_01_[39:23]) == $signed(product[63]);
+  assign _06_ = _03_ & _05_;
+  assign _00_ = shift_3[5] ? { product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63:31] } : { product, 1'h0 };
+  assign _01_ = shift_3[4] ? { product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], _00_[39:16] } : _00_[39:0];
+  assign _02_ = shift_3[3] ? { product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], _01_[23:8] } : _01_[23:0];
+  assign _08_ = $signed(_02_[23:15]) == $signed(product[63]);
+  assign _09_ = _06_ & _08_;
   always @(posedge clk)
     if (!enable) \scale$9  <= 16'h0001;
     else \scale$9  <= scale;
@@ -766,11 +802,12 @@ endmodule
 module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, total_valid, sum_slot, sum_term, sum_first, sum_valid, clk, rst, total, value);
   wire [29:0] _00_;
   wire [29:0] _01_;
-  wire [30:0] _02_;
+  wire [31:0] _02_;
   wire [14:0] _03_;
   wire [48:0] _04_;
   wire [13:0] \$signature__data ;
-  wire [47:0] \$signature__data$28 ;
+  wire [47:0] \$signature__data$29 ;
+  reg [31:0] both_0;
   input clk;
   wire clk;
   input [15:0] coefficient;
@@ -784,8 +821,8 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
   input [15:0] offset;
   wire [15:0] offset;
   reg [15:0] offset_held;
-  reg [29:0] product;
-  reg [30:0] products;
+  reg [29:0] product_0;
+  reg [31:0] products;
   input rst;
   wire rst;
   input sum_first;
@@ -812,7 +849,7 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
   wire use_offset;
   input [10:0] value;
   wire [10:0] value;
-  reg [29:0] x_product;
+  reg [29:0] x_product_0;
   input [13:0] x_sum;
   wire [13:0] x_sum;
   reg [13:0] group_sums [7:0];
@@ -826,10 +863,10 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
     if (totals_valid)
       totals[totals_place] <= totals_next;
   end
-  assign \$signature__data$28  = totals[total_slot];
-  assign _00_ = $signed(coefficient_held) * $signed(group_sum);
-  assign _01_ = $signed(offset_held) * $signed(x_sum);
-  assign _02_ = $signed(product) + $signed(x_product);
+  assign \$signature__data$29  = totals[total_slot];
+  assign _00_ = $signed(group_sum) * $signed(coefficient_held);
+  assign _01_ = $signed(x_sum) * $signed(offset_held);
+  assign _02_ = $signed({ product_0[29], product_0 }) + $signed(x_product_0);
   assign { _03_[14], group_sums_next } = $signed(group_sums_before) + $signed(value);
   assign { _04_[48], totals_next } = $signed(totals_before) + $signed(products);
   always @(posedge clk)
@@ -839,11 +876,13 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
   always @(posedge clk)
     coefficient_held <= coefficient;
   always @(posedge clk)
-    product <= _00_;
-  always @(posedge clk)
     offset_held <= offset;
   always @(posedge clk)
-    products <= _02_;
+    product_0 <= _00_;
+  always @(posedge clk)
+    both_0 <= _02_;
+  always @(posedge clk)
+    products <= both_0;
   always @(posedge clk)
     totals_place <= total_slot;
   always @(posedge clk)
@@ -853,10 +892,10 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
     else totals_valid <= total_valid;
   always @(posedge clk)
     if (total_first) totals_before <= 48'h000000000000;
-    else totals_before <= \$signature__data$28 ;
+    else totals_before <= \$signature__data$29 ;
   always @(posedge clk)
-    if (!use_offset) x_product <= 30'h00000000;
-    else x_product <= _01_;
+    if (!use_offset) x_product_0 <= 30'h00000000;
+    else x_product_0 <= _01_;
   always @(posedge clk)
     if (rst) group_sums_valid <= 1'h0;
     else group_sums_valid <= sum_valid;
@@ -936,6 +975,8 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   wire [15:0] scales;
   output scales_read;
   wire scales_read;
+  reg [23:0] summed;
+  reg summed_valid;
   input [43:0] sums;
   wire [43:0] sums;
   reg [23:0] total;
@@ -950,6 +991,10 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   wire [10:0] x_sum;
   reg [10:0] x_value;
   always @(posedge clk)
+    leaving_5 <= leaving_4;
+  always @(posedge clk)
+    leaving_6 <= leaving_5;
+  always @(posedge clk)
     value_0 <= _12_;
   assign last_slot = \drain.slot  == 2'h3;
   assign _00_ = total_valid & total[12];
@@ -961,8 +1006,8 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   assign \ended$20.last  = total[13] & _14_;
   assign scales_read = ends_row & total[15];
   assign _15_ = factor[8] & factor[14];
-  assign _16_ = ! product[7];
-  assign _01_ = product[11] & _16_;
+  assign _16_ = ! summed[7];
+  assign _01_ = summed[11] & _16_;
   assign _02_ = ~ last_slot;
   assign _03_ = \drain.slot  + 1'h1;
   assign _04_ = value_valid & value[10];
@@ -981,7 +1026,9 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   always @(posedge clk)
     product <= factor;
   always @(posedge clk)
-    total <= product;
+    summed <= product;
+  always @(posedge clk)
+    total <= summed;
   always @(posedge clk)
     x_value <= x_sum;
   always @(posedge clk)
@@ -995,20 +1042,16 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   always @(posedge clk)
     leaving_4 <= leaving_3;
   always @(posedge clk)
-    leaving_5 <= leaving_4;
-  always @(posedge clk)
-    leaving_6 <= leaving_5;
-  always @(posedge clk)
-    if (rst) leaving_valid_0 <= 1'h0;
-    else leaving_valid_0 <= done_valid;
-  always @(posedge clk)
     if (rst) done_valid <= 1'h0;
     else done_valid <= ends_row;
   always @(posedge clk)
     if (_07_) x_group_sum_0 <= _09_[13:0];
   always @(posedge clk)
     if (rst) total_valid <= 1'h0;
-    else total_valid <= product_valid;
+    else total_valid <= summed_valid;
+  always @(posedge clk)
+    if (rst) summed_valid <= 1'h0;
+    else summed_valid <= product_valid;
   always @(posedge clk)
     if (rst) product_valid <= 1'h0;
     else product_valid <= factor_valid;
@@ -1044,10 +1087,13 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   always @(posedge clk)
     if (rst) leaving_valid_1 <= 1'h0;
     else leaving_valid_1 <= leaving_valid_0;
-  reg [9:0] _71_;
   always @(posedge clk)
-    _71_ <= { total[21:15], \ended$20.last , total[23:22] };
-  assign { done[10:3], done[1:0] } = _71_;
+    if (rst) leaving_valid_0 <= 1'h0;
+    else leaving_valid_0 <= done_valid;
+  reg [9:0] _73_;
+  always @(posedge clk)
+    _73_ <= { total[21:15], \ended$20.last , total[23:22] };
+  assign { done[10:3], done[1:0] } = _73_;
   assign _17_ = | { drain_valid, ends };
   assign _18_ = ends ? 1'h1 : _02_;
   requantizer requantizer_0 (
@@ -1070,8 +1116,8 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
     .sum_valid(drain_valid),
     .total(scaler_0__total),
     .total_first(_01_),
-    .total_slot(product[23:22]),
-    .total_valid(product_valid),
+    .total_slot(summed[23:22]),
+    .total_valid(summed_valid),
     .use_offset(_15_),
     .value(value_0),
     .x_sum(x_group_sum_0)
