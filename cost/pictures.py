@@ -1,6 +1,6 @@
-"""Pictures of costs: where joules go, rooflines, and what perplexity costs."""
+"""Pictures of costs: where joules go, and rooflines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ def breakdown(results: Sequence[Result], path: Path) -> None:
     axes.set_ylabel("mJ a token")
     axes.legend(fontsize="small")
     axes.tick_params("x", labelsize=7)
-    _save(figure, path)
+    save(figure, path)
 
 
 def rooflines(results: Sequence[Result], gpu: Prices | None, path: Path) -> None:
@@ -53,30 +53,7 @@ def rooflines(results: Sequence[Result], gpu: Prices | None, path: Path) -> None
     axes.set_xlabel("products a byte of memory")
     axes.set_ylabel("products a second")
     axes.legend(fontsize="x-small")
-    _save(figure, path)
-
-
-def pareto(rows: Mapping[str, tuple[float, float, float]], path: Path) -> None:
-    """Draw perplexity over joules a token, and over tokens a second.
-
-    Parameters
-    ----------
-    rows : dict of str to tuple of float
-        By format: perplexity, J/token, tokens/s.
-    """
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    for axes, place, label in zip(
-        figure.subplots(1, 2, sharey=True), (1, 2), ("J/token", "tokens/s"), strict=True
-    ):
-        for name, row in rows.items():
-            axes.plot(row[place], row[0], "o")
-            axes.annotate(name, (row[place], row[0]), fontsize=6, xytext=(3, 3),
-                          textcoords="offset points")  # fmt: skip
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlabel(label)
-    figure.axes[0].set_ylabel("perplexity")
-    _save(figure, path)
+    save(figure, path)
 
 
 def _roof(axes: Axes, rate: float, roof: float, label: str) -> None:
@@ -84,6 +61,7 @@ def _roof(axes: Axes, rate: float, roof: float, label: str) -> None:
     axes.plot([ridge / 30, ridge, ridge * 30], [roof / 30, roof, roof], label=label)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG file."""
     with whole_file(path) as part:
         figure.savefig(part, format="png", dpi=150)
