@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help demo test sim formal records board rtl golden lint check bench gpu-record clean
+.PHONY: help demo test sim formal records board rtl golden docs lint check bench gpu-record clean
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -40,6 +40,9 @@ rtl: $(READY)  ## write the Verilog of the default configuration to build/rtl
 
 golden: $(READY)  ## write the committed Verilog again
 	$(RUN) -m hwgen --k 2 --pe 4 --lanes 8 --columns 64 -o rtl/k2_pe4
+
+docs: $(READY)  ## the documentation as a site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet
 
 lint: $(READY)  ## lint, format and types
 	$(RUN) -m ruff check .

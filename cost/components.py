@@ -7,6 +7,7 @@ prices that :mod:`cost.fit` gave them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,12 @@ def area_counts(config: HardwareConfig) -> Counts:
         "scalers": {"cell": scalers * 2 * sums * config.coef_bits, "stored": scalers * stored},
         "requantizers": {"cell": _requantizers(config) * config.acc_bits * config.coef_bits},
         "array's controls": {
-            "operand": operand_layout(config).size,
-            "step": step_layout(config).size * (3 + config.depth),
+            "operand": _operand_bits(config),
+            "step": _step_bits(config) * (3 + config.depth),
         },
         "scaling's controls": {
             "value": config.pe * config.dot_bits,
-            "step": step_layout(config).size * 6,
+            "step": _step_bits(config) * 6,
         },
         "sequencer": {"each": 1},
         "buffers": {"each": 1},
@@ -75,12 +76,12 @@ def energy_counts(config: HardwareConfig, rates: Rates) -> Counts:
             "product": share * rates.products * config.acc_bits * config.coef_bits,
         },
         "array's controls": {
-            "operand": rates.steps * operand_layout(config).size,
-            "step": rates.cycles * step_layout(config).size * (3 + config.depth),
+            "operand": rates.steps * _operand_bits(config),
+            "step": rates.cycles * _step_bits(config) * (3 + config.depth),
         },
         "scaling's controls": {
             "value": rates.sums * config.dot_bits,
-            "step": rates.cycles * step_layout(config).size * 6,
+            "step": rates.cycles * _step_bits(config) * 6,
         },
         "sequencer": {"cycle": rates.cycles},
         "buffers": {"cycle": rates.cycles},
@@ -93,6 +94,16 @@ def key_of(component: str, feature: str) -> str:
 
 
 APOSTROPHE = "'s "
+
+
+@cache
+def _operand_bits(config: HardwareConfig) -> int:
+    return operand_layout(config).size
+
+
+@cache
+def _step_bits(config: HardwareConfig) -> int:
+    return step_layout(config).size
 
 
 def _requantizers(config: HardwareConfig) -> int:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from math import ceil
 
 from cost.components import Rates, area_counts, energy_counts, key_of
@@ -97,6 +98,7 @@ def tiling_of(linear: Linear, storage: Storage, config: HardwareConfig) -> Tilin
         tail_words=ceil((linear.inputs - group * (groups - 1)) / config.lanes),
         terms=passes,
         digits=config.digits,
+        slots=config.slots,
     )
 
 
@@ -115,7 +117,7 @@ def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: in
     for linear, stored in layers:
         tiling = tiling_of(linear, stored, config)
         bytes_ = _count(counts, linear, stored, tiling, config)
-        cycles = tiling.steps + config.latency
+        cycles = tiling.cycles + config.latency
         times = [max(cycles / chip.clock, bytes_ / end) for end in (bandwidth.high, bandwidth.low)]
         seconds = seconds + Interval(*times) * linear.count
         compute += cycles / chip.clock * linear.count
@@ -195,6 +197,7 @@ def _terms(counts: Counter[str], moved: float, seconds: Interval, chip: Chip) ->
     ]
 
 
+@cache
 def logic_area(config: HardwareConfig, tech: Prices) -> Interval:
     """Return the area of elements and components; what buffers hold is not in it."""
     one: Counter[str] = Counter(element(config))

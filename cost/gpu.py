@@ -46,12 +46,26 @@ class GpuToken:
         """Tokens a second."""
         return Interval(1 / self.seconds.high, 1 / self.seconds.low)
 
+    @property
+    def read_joules(self) -> Interval:
+        """Joules, where there must be some.
+
+        Raises
+        ------
+        ValueError
+            None were read.
+        """
+        if self.joules is None:
+            raise ValueError(f"tokens of {self.source} must have joules, got none")
+        return self.joules
+
     def show(self) -> str:
         """Return it as text."""
         joules = "not read" if self.joules is None else self.joules.show()
+        bound = "" if self.bound == "measured" else f", bound by {self.bound}"
         return (
-            f"batch {self.batch:<5}{self.rate.show():>15} tokens/s {joules:>15} J/token  "
-            f"{self.bound}, {self.context} tokens before; {self.source}"
+            f"batch {self.batch:<5}{self.rate.show():>20} tokens/s {joules:>15} J/token  "
+            f"{self.context} tokens before; {self.source}{bound}"
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -109,4 +123,4 @@ def best(model: Shape, storage: Storage, head: Storage, gpu: Prices, context: in
             break
         if found[-1].batch >= 4096:
             break
-    return min(found, key=lambda one: one.joules.middle if one.joules else float("inf"))
+    return min(found, key=lambda one: one.read_joules.middle)

@@ -1,9 +1,8 @@
 """Intervals: what is known of a price, carried through sums and products."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Union
-
-from models.checks import require
 
 Amount = Union["Interval", float, int]
 
@@ -21,9 +20,9 @@ class Interval:
     high: float
 
     def __post_init__(self) -> None:
-        require(0 <= self.low <= self.high < float("inf"), "interval",
-                "be two finite numbers of 0 or more, the lower one first",
-                f"{self.low} to {self.high}")  # fmt: skip
+        if not 0 <= self.low <= self.high < inf:
+            rule = "must be two finite numbers of 0 or more, the lower one first"
+            raise ValueError(f"interval {rule}, got {self.low} to {self.high}")
 
     @classmethod
     def of(cls, amount: Amount) -> "Interval":

@@ -47,6 +47,8 @@ class Memory:
         Nets; of the enable one.
     write_enable, write_address, write_data : list of int
         Nets; of the enable one for each bit.
+    transparent : bool
+        A word that is read while it is written is the new one.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Memory:
     write_enable: list[int]
     write_address: list[int]
     write_data: list[int]
+    transparent: bool
 
 
 @dataclass(frozen=True)
@@ -160,15 +163,17 @@ def _memory(name: str, cell: dict[str, Any]) -> Memory:
     """Read a memory of one port to write and one to read, at the edges of the same clock."""
     number = {key: int(cell["parameters"][key], 2) for key in ("SIZE", "WIDTH", "RD_PORTS",
               "WR_PORTS", "RD_CLK_ENABLE", "RD_TRANSPARENCY_MASK")}  # fmt: skip
-    plain = (1, 1, 1, 0)
-    keys = ("RD_PORTS", "WR_PORTS", "RD_CLK_ENABLE", "RD_TRANSPARENCY_MASK")
+    plain = (1, 1, 1)
+    keys = ("RD_PORTS", "WR_PORTS", "RD_CLK_ENABLE")
     have = tuple(number[key] for key in keys)
     require(have == plain, f"memory {name}", f"have {plain} as {', '.join(keys)}", have)
-    nets = [
-        [_net(bit) for bit in cell["connections"][pin]]
-        for pin in ("RD_EN", "RD_ADDR", "RD_DATA", "WR_EN", "WR_ADDR", "WR_DATA")
-    ]
-    return Memory(name, number["SIZE"], number["WIDTH"], *nets)
+    pins = ("RD_EN", "RD_ADDR", "RD_DATA", "WR_EN", "WR_ADDR", "WR_DATA")
+    enable, address, read, *write = ([_net(b) for b in cell["connections"][pin]] for pin in pins)
+    transparent = bool(number["RD_TRANSPARENCY_MASK"])
+    return Memory(
+        name, number["SIZE"], number["WIDTH"], enable, address, read, write[0], write[1], write[2],
+        transparent,
+    )  # fmt: skip
 
 
 def clock_net(instance: Instance) -> int:

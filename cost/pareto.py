@@ -84,6 +84,9 @@ def pareto(points: Sequence[Point], path: Path) -> None:
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel(label)
+    axis = figure.axes[0].yaxis
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("{x:g}")
     figure.axes[0].set_ylabel("perplexity")
     figure.axes[1].legend(fontsize="x-small")
     save(figure, path)

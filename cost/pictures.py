@@ -35,19 +35,23 @@ def breakdown(results: Sequence[Result], path: Path) -> None:
 
 
 def rooflines(results: Sequence[Result], gpu: Prices | None, path: Path) -> None:
-    """Draw products a second over products a byte, with the roof of each chip."""
+    """Draw products a second over products a byte: roofs, and where each model in a format is.
+
+    Technologies differ in energy only; the last one's result stands for all.
+    """
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.subplots()
-    chips = {(r.chip.technology.name, r.storage.name): r for r in results}
-    for (technology, storage), one in chips.items():
-        config, chip = one.chip.config, one.chip
+    chosen = {(r.model.name, r.storage.name): r for r in results}
+    for number, one in enumerate(chosen.values()):
+        config = one.chip.config
         macs = one.model.body_weights + one.model.head.weights
-        rate = chip.memory["bandwidth"].value.high
-        roof = macs / one.token.compute
-        _roof(axes, rate, roof, f"{technology}, {storage}, {config.pe} x {config.lanes}")
-        axes.plot(macs / one.token.bytes, macs / one.token.seconds.high, "o", markersize=4)
+        rate = one.chip.memory["bandwidth"].value.high
+        label = f"{one.model.name}, {one.storage.name}, {config.pe} x {config.lanes}"
+        color = f"C{number}"
+        _roof(axes, rate, macs / one.token.compute, label, color)
+        axes.plot(macs / one.token.bytes, macs / one.token.seconds.high, "o", color=color)
     if gpu is not None:
-        _roof(axes, gpu["bandwidth"].value.high, gpu["fp16"].value.high / 2, gpu.name)
+        _roof(axes, gpu["bandwidth"].value.high, gpu["fp16"].value.high / 2, gpu.name, "black")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("products a byte of memory")
@@ -56,9 +60,10 @@ def rooflines(results: Sequence[Result], gpu: Prices | None, path: Path) -> None
     save(figure, path)
 
 
-def _roof(axes: Axes, rate: float, roof: float, label: str) -> None:
+def _roof(axes: Axes, rate: float, roof: float, label: str, color: str) -> None:
     ridge = roof / rate
-    axes.plot([ridge / 30, ridge, ridge * 30], [roof / 30, roof, roof], label=label)
+    xs, ys = [ridge / 30, ridge, ridge * 30], [roof / 30, roof, roof]
+    axes.plot(xs, ys, label=label, color=color)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -226,8 +226,8 @@ def script(recipe: Recipe, top: str, adder: Adder | None, parts: bool = False) -
     return "\n".join(line for line in lines if line) + "\n"
 
 
-HELD = f"t:{MEMORY} r:RD_CLK_ENABLE<1 %i"
-"""Memories that are read without a clock: these become registers."""
+HELD = f"t:{MEMORY} r:RD_CLK_ENABLE<1 %i scaler/t:{MEMORY} %u"
+"""Memories that become registers: those that are read without a clock, and scalers' few words."""
 
 
 def synthesize(

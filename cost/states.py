@@ -70,15 +70,17 @@ class Memories:
             values[memory.read_data] = read
 
     def step(self, values: Words, counted: bool) -> None:
-        """Read the words that were there, then write."""
+        """Read and write a word of each, if their controls say so."""
         for number, memory in enumerate(self._memories):
-            held = self._held[number]
-            if _number(values, memory.read_enable):
+            held, read = self._held[number], _number(values, memory.read_enable)
+            if read and not memory.transparent:
                 self._read[number] = held[_number(values, memory.read_address)].copy()
-                self.reads[memory.name] += counted
             if _number(values, memory.write_enable[:1]):
                 held[_number(values, memory.write_address)] = values[memory.write_data]
                 self.writes[memory.name] += counted
+            if read and memory.transparent:
+                self._read[number] = held[_number(values, memory.read_address)].copy()
+            self.reads[memory.name] += counted and read
 
 
 def _number(values: Words, nets: list[int]) -> int:

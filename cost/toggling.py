@@ -7,7 +7,7 @@ the data.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from math import erf, sqrt
 
 import numpy as np
@@ -51,7 +51,7 @@ def worked(config: HardwareConfig, toggles: float | None = None) -> dict[str, fl
     }  # fmt: skip
 
 
-@lru_cache
+@cache
 def operand_toggles(config: HardwareConfig) -> float:
     """Return the expected toggles of an operand's bit a cycle, mean over bits and digits.
 

@@ -32,8 +32,9 @@ def ends(tokens: Sequence[GpuToken]) -> list[GpuToken]:
     """Return batch 1 and the batch with the fewest joules: measured ones, if energy was read."""
     read = [one for one in tokens if one.bound == "measured" and one.joules is not None]
     known = read or [one for one in tokens if one.bound != "measured"]
-    fewest = min(known, key=lambda one: one.joules.middle if one.joules else float("inf"))
-    return [min(known, key=lambda one: one.batch), fewest]
+    fewest = min(known, key=lambda one: one.read_joules.middle)
+    first = min(known, key=lambda one: one.batch)
+    return [first] if fewest == first else [first, fewest]
 
 
 def ratio(result: Result, gpu: str, what: str, token: GpuToken) -> str:
@@ -44,7 +45,7 @@ def ratio(result: Result, gpu: str, what: str, token: GpuToken) -> str:
         low, high = joules.low / token.joules.high, joules.high / token.joules.low
         parts.append(f"{low:.2g} to {high:.2g} times the joules")
     low, high = seconds.low / token.seconds.high, seconds.high / token.seconds.low
-    parts.append(f"{low:.2g} to {high:.2g} times the time of a token")
+    parts.append(f"{low:.2g} to {high:.2g} times the time a token")
     source = "measured" if token.bound == "measured" else "roofline"
     return (
         f"{result.model.name}, {result.storage.name}, {result.chip.technology.name}: "

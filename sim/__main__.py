@@ -7,10 +7,13 @@ from sim.commands import (
     characterize,
     cost,
     demo,
+    explore,
     faults,
     formats,
     generate,
     layer,
+    report,
+    results,
     soak,
     speed,
     sweep,
@@ -22,8 +25,8 @@ from sim.commands import (
 )
 
 COMMANDS = (
-    bench, layer, generate, verify, system, utilization, synth, characterize, cost, speed, faults,
-    soak, sweep, formats, uart, demo,
+    bench, layer, generate, verify, system, utilization, synth, characterize, cost, explore, report,
+    speed, faults, soak, sweep, formats, uart, results, demo,
 )  # fmt: skip
 """In the order of the help text."""
 

@@ -124,7 +124,7 @@ def test_command_tells_measured_from_roofline(folder: Path) -> None:
     for text in ("h100, LLaMA-2-7B, fp16:", "h100, LLaMA-2-7B, signs:k=2:"):
         assert text in done.stdout
     assert done.stdout.count("measured: ") == 8
-    assert done.stdout.count("; roofline") == 4
+    assert done.stdout.count("; roofline, bound by") == 4
     assert done.stdout.count("of h100 in fp16 at batch 1 (measured)") == 1
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
     rows = json.loads(done.stdout)["gpu"]

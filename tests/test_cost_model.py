@@ -214,7 +214,7 @@ def test_gpu_by_hand() -> None:
     held = model_bytes(model, fp16, fp16) + model.cache_elements()
     assert math.isclose(one.seconds.low, held / (3.35e12 * 0.9))
     assert one.bound == "memory"
-    assert best(model, fp16, fp16, h100, 0).joules.high < one.joules.low
+    assert best(model, fp16, fp16, h100, 0).read_joules.high < one.read_joules.low
     line = "LLaMA-2-70B in fp16 with a batch of 1 must fit 80 GB of h100, got 137 GB"
     with pytest.raises(ValueError, match=line):
         roofline(shape_of("LLaMA-2-70B"), fp16, fp16, h100, 0, 1)

@@ -13,7 +13,8 @@ BELOW = {
     "hwgen": {"models", "hwgen"},
     "fpga": {"models", "hwgen", "fpga"},
     "cost": {"models", "hwgen", "fpga", "cost"},
-    "sim": {"models", "hwgen", "fpga", "cost", "sim"},
+    "explore": {"models", "hwgen", "fpga", "cost", "explore"},
+    "sim": {"models", "hwgen", "fpga", "cost", "explore", "sim"},
 }
 """Packages of ours that a package may import."""
 

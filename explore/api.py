@@ -1,0 +1,62 @@
+"""Exploration in one call, for the command and for notebooks."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from explore.result import Result, result_of, write_result
+from explore.run import Plan, Progress, explore
+from explore.space import Space
+from explore.workers import workers
+from models.kept import Kept, kept_folder
+
+RECORDS = Path("docs/records/smollm2")
+"""Committed records of ``models compare``."""
+
+
+def search(
+    space: Space,
+    plan: Plan | None = None,
+    folder: Path | None = None,
+    *,
+    records: Path = RECORDS,
+    kept: Path | None = None,
+    count: int = 2,
+    scheduler: str | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> Result:
+    """Search a space; what an earlier search found, or a stopped one, is not done again.
+
+    Parameters
+    ----------
+    plan : Plan, optional
+        How far and how much; prices alone by default.
+    folder : Path, optional
+        Takes ``run.json``, whole after each answer.
+    records : Path
+        Folder with records of ``models compare``; it need not exist.
+    kept : Path, optional
+        Of answers; by default that of all programs of this user.
+    count : int
+        Processes; 0 for this one alone.
+    scheduler : str, optional
+        Address of a Dask scheduler, in place of processes here.
+    say : callable
+        Told what is done, line by line.
+
+    Raises
+    ------
+    ValueError, OSError
+        As :func:`explore.run.explore` does, or ``folder`` cannot be written.
+    """
+    plan, answers = plan or Plan(), Kept(kept or kept_folder())
+
+    def save(progress: Progress) -> None:
+        if folder is not None:
+            write_result(result_of(progress, plan), folder)
+
+    progress = explore(
+        space, plan, records, answers,
+        lambda: workers(count, scheduler, answers.folder), save, say,
+    )  # fmt: skip
+    save(progress)
+    return Result(result_of(progress, plan))

@@ -1,0 +1,132 @@
+"""Candidate: one thing that might be built, and the command that builds it."""
+
+import shlex
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import Any
+
+from cost.engine import Chip
+from cost.interval import Interval
+from cost.prices import Price
+from cost.technology import memories, technologies
+from explore.storage import storage_for
+from hwgen.config import HardwareConfig
+from models.compare.rows import Row
+
+WEIGHTS_ONLY = " weights only"
+"""Ends a format that is not calibrated, as in tables of ``models compare``."""
+
+MOST_COLUMNS = 1 << 17
+CIRCUIT = ("kind", "pe", "lanes", "act_bits", "digit", "table", "stage_every")
+"""Parameters of a candidate that are the circuit's."""
+
+PLAIN = {field.name: field.default for field in fields(HardwareConfig)}
+IDLE = Price("idle", Interval(0, 0), "W", "none taken: what is neither engine nor memory")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A format, an engine, its technology, memory and clock.
+
+    Attributes
+    ----------
+    format : str
+        As ``models quantize`` takes it; ends with ``weights only`` where it is not calibrated.
+    kind, pe, lanes, act_bits, digit, table, stage_every
+        As in :class:`hwgen.config.HardwareConfig`.
+    technology, memory : str
+        As ``sim cost`` knows them.
+    clock : float
+        MHz.
+    """
+
+    format: str
+    kind: str = "popcount"
+    pe: int = 64
+    lanes: int = 32
+    act_bits: int = 8
+    digit: int = 0
+    table: int = 2
+    stage_every: int = 0
+    technology: str = "asap7"
+    memory: str = "lpddr5-6400x64"
+    clock: float = 500.0
+
+    @property
+    def spec(self) -> str:
+        """The format alone."""
+        return self.format.removesuffix(WEIGHTS_ONLY)
+
+    @property
+    def row(self) -> Row:
+        """What decides its perplexity: format, activation bits, calibration."""
+        return Row(self.spec, self.act_bits, not self.format.endswith(WEIGHTS_ONLY))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Parameters of the circuit that are not their defaults.
+
+        Raises
+        ------
+        ValueError
+            There is no such format.
+        """
+        storage = storage_for(self.spec)
+        own: dict[str, Any] = {name: getattr(self, name) for name in CIRCUIT}
+        own |= {"k": storage.planes, "act_signed": self.act_bits > 1}
+        if self.kind != "popcount":
+            own["ternary"] = storage.ternary
+        if self.kind != "lut":
+            del own["table"]
+        if self.digit == (1 if self.kind == "popcount" else self.act_bits):
+            del own["digit"]
+        return {name: value for name, value in own.items() if value != PLAIN[name]}
+
+    @property
+    def config(self) -> HardwareConfig:
+        """The circuit, with room for the inputs of any layer.
+
+        Raises
+        ------
+        ValueError
+            There is no such circuit.
+        """
+        return _config(tuple(self.settings.items()))
+
+    @property
+    def chip(self) -> Chip:
+        """The engine with its prices."""
+        technology, memory = technologies()[self.technology], memories()[self.memory]
+        return Chip(self.config, self.clock * 1e6, technology, memory, IDLE)
+
+    def command(self, model: str, calibrate: str, windows: int) -> str:
+        """Return the command that quantizes the model and writes the circuit.
+
+        Parameters
+        ----------
+        calibrate, windows : str, int
+            The calibration text, and how much of it.
+        """
+        quantize = ["python", "-m", "models", "quantize", model, "--format", self.spec]
+        quantize += ["--act-bits", str(self.act_bits)] if self.act_bits != 8 else []
+        quantize += ["--calibrate", calibrate if self.row.calibrate else "none"]
+        quantize += ["--windows", str(windows)] if self.row.calibrate else []
+        quantize += ["-o", "build/explored.safetensors"]
+        hwgen = ["python", "-m", "hwgen"]
+        for name, value in self.settings.items():
+            flag = f"--{name.replace('_', '-')}"
+            if isinstance(value, bool):
+                hwgen.append(flag if value else f"--no-{flag[2:]}")
+            else:
+                hwgen += [flag, str(value)]
+        return f"{shlex.join(quantize)} && {shlex.join([*hwgen, '-o', 'build/explored'])}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+
+@cache
+def _config(settings: tuple[tuple[str, Any], ...]) -> HardwareConfig:
+    """Return a circuit; the same one each time, so that what is counted of it is counted once."""
+    return HardwareConfig(**dict(settings), columns=MOST_COLUMNS)

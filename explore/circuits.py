@@ -1,0 +1,108 @@
+"""Synthesis of an element on a library, or of rows for an ECP5, where they can be routed too."""
+
+import json
+import tempfile
+from functools import cache
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+from cost.cells import Library
+from cost.liberty import read
+from cost.recipe import Recipe
+from cost.stimulus import random_work
+from cost.synth import measure, record
+from cost.units import Element, columns_of
+from fpga import qor
+from fpga.capacity import needs
+from fpga.tools import PACKAGES, run_tool, tool_version
+from hwgen.config import HardwareConfig
+from models.checks import require
+from models.files import alone_in
+from models.kept import code_digest
+
+CODE = ("cost", "fpga", "hwgen", "models/kept.py")
+CYCLES = 64
+SEED, AIM = 1, 250.0
+"""Of placing; MHz that it aims at."""
+
+
+def question_of(stage: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides the answer: inputs but for their places, versions, code.
+
+    Raises
+    ------
+    OSError
+        A tool is not installed, or a file is not there.
+    """
+    names = ["yosys"] if stage == "synthesize" else ["yosys", "nextpnr-ecp5"]
+    tools = {PACKAGES[name]: tool_version(name) for name in names}
+    library = inputs.get("library")
+    if library:
+        contents = [_content(Path(file)) for file in library["liberty"]]
+        inputs = inputs | {"library": [*contents, *library["dont_use"]]}
+    return {"stage": stage, **inputs, "tools": tools, "code": code_digest(*CODE)}
+
+
+@cache
+def prime(*tools: str) -> None:
+    """Let each tool compile itself into its cache before several processes ask it to at once."""
+    lock = Path(tempfile.gettempdir()) / "planesmith-tools"
+    lock.mkdir(exist_ok=True)
+    with alone_in(lock):
+        for tool in tools:
+            run_tool(tool, ["--version"], lock)
+
+
+def synthesize(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    """Synthesize an element on a library, or rows for an ECP5."""
+    prime("yosys")
+    config = HardwareConfig(**inputs["config"])
+    if "library" in inputs:
+        return _on_library(config, inputs)
+    with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
+        folder = Path(name)
+        wrapper = qor.synthesize(config, qor.SYNTHESIS, folder)
+        cells = json.loads((folder / "netlist.json").read_text())["modules"]["wrapper"]["cells"]
+    kinds: dict[str, int] = {}
+    for cell in cells.values():
+        kinds[cell["type"]] = kinds.get(cell["type"], 0) + 1
+    luts = needs("ecp5", {"design": {"num_cells_by_type": kinds}})["lut"] - wrapper.lut4
+    return {"luts": luts / config.pe, "rows": config.pe, "by": _by("yosys")}
+
+
+def route(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    """Place and route rows on an ECP5, alone."""
+    prime("yosys", "nextpnr-ecp5")
+    config = HardwareConfig(**inputs["config"])
+    found = qor.measure(config, [SEED], AIM)
+    return {"luts": found.lut4 / config.pe, "rows": config.pe, "fmax": found.fmax[0],
+            "by": _by("yosys", "nextpnr-ecp5")}  # fmt: skip
+
+
+def _on_library(config: HardwareConfig, inputs: dict[str, Any]) -> dict[str, Any]:
+    library = _library(tuple(inputs["library"]["liberty"]))
+    voltage, clock = inputs["voltage"], inputs["clock"] * 1e6
+    rule = f"be the technology's {voltage:g} V"
+    require(library.voltage == voltage, f"voltage of library {library.name}", rule, library.voltage)
+    unit = Element(config)
+    work = random_work(64, columns_of(unit, CYCLES), unit.weights, unit.codes, seed=SEED)
+    recipe = Recipe(period=1 / clock)
+    done = measure(unit, library, recipe, work, inputs["library"]["dont_use"])
+    return record(unit, library, recipe, work, done, clock)
+
+
+@cache
+def _library(files: tuple[str, ...]) -> Library:
+    require(len(files) > 0, "library", "have a Liberty file", "none")
+    return Library(read([Path(file) for file in files]))
+
+
+def _by(*tools: str) -> str:
+    return ", ".join(f"{PACKAGES[tool]} {tool_version(tool)}" for tool in tools)
+
+
+@cache
+def _content(file: Path) -> str:
+    with file.open("rb") as opened:
+        return file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,260 @@
+"""Result of an exploration: one file, written whole after every answer, and read by everything."""
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cost.gpu import best, roofline
+from cost.storage import storage_of
+from cost.technology import gpus
+from cost.terms import by_component
+from explore.analytic import token_of
+from explore.candidate import Candidate
+from explore.metrics import METRICS, Figure
+from explore.run import Plan, Progress
+from explore.sensitivity import stays, swings
+from models.checks import require
+from models.files import blaming, whole_file
+from models.kept import digest_of
+
+if TYPE_CHECKING:
+    import pandas
+
+FILE = "run.json"
+VERSION = 1
+MOST_DETAILED = 200
+NEAR = 2000
+"""Candidates beside the front whose place is looked at when prices move."""
+
+
+def result_of(progress: Progress, plan: Plan) -> dict[str, Any]:
+    """Return all that is known, as plain data."""
+    standing, space = progress.standing, progress.standing.space
+    front, open_ = standing.front(), standing.open()
+    details = [*np.flatnonzero(front)][:MOST_DETAILED]
+    values = np.stack([
+        standing.middles(name) * (1 if METRICS[name].better == "less" else -1)
+        for name in space.objectives
+    ], 1)  # fmt: skip
+    return {
+        "version": VERSION,
+        "by": _by(),
+        "space": asdict(space),
+        "plan": asdict(plan),
+        "sampler": progress.found.sampler,
+        "refused": progress.found.refused,
+        "counts": {
+            "analytic": len(standing.candidates),
+            "evaluated": len(progress.scores),
+            "synthesized": sum(stage == "synthesize" for stage, _ in progress.circuits),
+            "routed": sum(stage == "route" for stage, _ in progress.circuits),
+            "front": int(front.sum()),
+            "failed": len(progress.failed),
+        },
+        "failed": progress.failed,
+        "candidates": {
+            name: [getattr(one, name) for one in standing.candidates]
+            for name in Candidate.__dataclass_fields__
+        },
+        "metrics": {name: _listed(standing.middles(name)) for name in METRICS},
+        "front": np.flatnonzero(front).tolist(),
+        "open": np.flatnonzero(open_ & ~standing.decided()).tolist(),
+        "details": {str(place): _detail(progress, int(place)) for place in details},
+        "references": _references(progress),
+        "sensitivity": _sensitivity(progress, values, front),
+    }
+
+
+def _detail(progress: Progress, place: int) -> dict[str, Any]:
+    standing = progress.standing
+    candidate, space = standing.candidates[place], standing.space
+    token = token_of(space, candidate)
+    parts = by_component(token.terms)
+    score = progress.scores.get(standing.rows[place])
+    calibrate = score.calibrate if score else space.evaluate.calibrate
+    windows = score.windows if score else space.evaluate.windows
+    return {
+        "figures": {name: asdict(one) for name, one in standing.figures(place).items()},
+        "command": candidate.command(space.model, calibrate, windows),
+        "joules": {name: [value.low, value.high] for name, value in parts.items()},
+        "seconds": {
+            "array": [token.compute] * 2, "memory": [token.transfer.low, token.transfer.high],
+        },
+        "swings": [asdict(one) for one in swings(token)],
+        "warnings": token.warnings,
+    }  # fmt: skip
+
+
+def _references(progress: Progress) -> list[dict[str, Any]]:
+    """Return the float model, and what GPUs make of it by a roofline."""
+    space, scores = progress.standing.space, [*progress.scores.values()]
+    found = []
+    base: dict[str, Any] = {}
+    if scores:
+        base = {"perplexity": asdict(Figure.of(scores[0].base, "measured", scores[0].source))}
+        found.append({"name": "float model", "figures": base})
+    wide = storage_of("fp16")
+    for name, gpu in gpus().items():
+        for batch in (1, 0):
+            at = best(space.shape, wide, wide, gpu, space.context) if not batch else (
+                roofline(space.shape, wide, wide, gpu, space.context, batch)
+            )  # fmt: skip
+            source = f"roofline of {gpu['bandwidth'].source}; not measured"
+            speed = Figure(1 / at.seconds.high, 1 / at.seconds.low, "published", source)
+            joules = Figure.of(at.read_joules, "published", source)
+            found.append({
+                "name": f"{name}, FP16, batch {at.batch}",
+                "figures": base | {
+                    "joules_per_token": asdict(joules),
+                    "tokens_per_second": asdict(speed),
+                },
+            })  # fmt: skip
+    return found
+
+
+def _sensitivity(progress: Progress, values: Any, front: Any) -> dict[str, Any]:
+    standing, space = progress.standing, progress.standing.space
+    if "joules_per_token" not in space.objectives or not front.any():
+        return {}
+    column = space.objectives.index("joules_per_token")
+    places = np.flatnonzero(standing.open() & standing.decided() | front)[:NEAR]
+    tokens = [token_of(space, standing.candidates[place]) for place in places]
+    return stays(values[places], column, tokens)
+
+
+def _listed(values: Any) -> list[float | None]:
+    return [None if np.isnan(one) else float(f"{one:.6g}") for one in values]
+
+
+def _by() -> dict[str, str]:
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=12",
+           "--dirty= changed", "--exclude=*"]  # fmt: skip
+    done = subprocess.run(git, capture_output=True, text=True, check=False)
+    return {
+        "command": shlex.join(["python", "-m", "sim", *sys.argv[1:]]),
+        "commit": done.stdout.strip() or "unknown",
+        "python": platform.python_version(),
+    }
+
+
+def write_result(found: dict[str, Any], folder: Path) -> None:
+    """Write a result to a folder; an older one stays until the new one is whole.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    with blaming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with blaming(folder / FILE), whole_file(folder / FILE) as part:
+        part.write_text(json.dumps(found | {"digest": digest_of(found)}, allow_nan=False) + "\n")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A candidate of a result.
+
+    Attributes
+    ----------
+    number : int
+        Its place among all.
+    candidate : Candidate
+    metrics : dict of str to float
+        Middles of what is known.
+    front : bool
+        Whether no other known one beats it.
+    """
+
+    number: int
+    candidate: Candidate
+    metrics: dict[str, float]
+    front: bool
+
+
+class Result:
+    """What an exploration found.
+
+    Parameters
+    ----------
+    found : dict
+        As :func:`result_of` makes it.
+    """
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        self.found = found
+
+    @classmethod
+    def read(cls, folder: Path) -> "Result":
+        """Read a result from its folder.
+
+        Raises
+        ------
+        ValueError
+            The file is not whole, or of another version.
+        OSError
+            There is none.
+        """
+        file = folder / FILE if folder.is_dir() else folder
+        if not file.is_file():
+            raise FileNotFoundError(f"{folder} must be a run of python -m sim explore, got none")
+        try:
+            found = json.loads(file.read_text("utf-8"))
+            digest = found.pop("digest")
+        except (ValueError, KeyError, AttributeError) as error:
+            raise ValueError(f"{file} must be a whole result, got: {error}") from error
+        require(found.get("version") == VERSION, f"version of {file}", f"be {VERSION}",
+                found.get("version"))  # fmt: skip
+        require(digest == digest_of(found), str(file), "be as it was written", "it changed")
+        return cls(found)
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """All candidates."""
+        return list(self._points())
+
+    @property
+    def front(self) -> list[Point]:
+        """The candidates that no other known one beats."""
+        return [self.points[place] for place in self.found["front"]]
+
+    def frame(self, front: bool = False) -> "pandas.DataFrame":
+        """Return candidates with their metrics, one a line; units as in :data:`METRICS`.
+
+        Parameters
+        ----------
+        front : bool
+            Only those on the front.
+        """
+        import pandas
+
+        table = pandas.DataFrame(self.found["candidates"] | self.found["metrics"])
+        table["front"] = table.index.isin(self.found["front"])
+        return table[table["front"]].drop(columns="front") if front else table
+
+    def figures(self, number: int) -> "pandas.DataFrame":
+        """Return each figure of a point of the front: both ends, evidence, source."""
+        import pandas
+
+        detail = self.found["details"].get(str(number))
+        require(detail is not None, "point", "be one of the front", number)
+        return pandas.DataFrame(detail["figures"]).T
+
+    def _points(self) -> Iterator[Point]:
+        columns, front = self.found["candidates"], set(self.found["front"])
+        for number, values in enumerate(zip(*columns.values(), strict=True)):
+            metrics = {
+                name: column[number] for name, column in self.found["metrics"].items()
+                if column[number] is not None
+            }  # fmt: skip
+            candidate = Candidate(**dict(zip(columns, values, strict=True)))
+            yield Point(number, candidate, metrics, number in front)

@@ -1,0 +1,247 @@
+"""Space: what may be built, what it is judged by, and what it must keep; read from TOML."""
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from cost.prices import table_of
+from cost.storage import storage_of
+from cost.technology import memories, technologies
+from cost.workload import Shape, shape_of
+from explore.candidate import Candidate
+from explore.metrics import METRICS
+from explore.storage import storage_for
+from models.checks import require
+from models.cli import nearest
+
+DEFAULT = Path(__file__).with_name("default.toml")
+SHAPES = {"smollm2": "SmolLM2-135M"}
+"""Names of ``models`` that ``cost`` knows by another one."""
+
+Ends = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How perplexity is measured.
+
+    Attributes
+    ----------
+    text : str
+        File to read; without one, no format is evaluated.
+    tokens, context : int
+        At most so many of it, and in one window.
+    calibrate : str
+        As ``models quantize`` takes it.
+    windows : int
+        Of the calibration text.
+    """
+
+    text: str = ""
+    tokens: int = 20000
+    context: int = 1024
+    calibrate: str = "self"
+    windows: int = 32
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What elements are synthesized with.
+
+    Attributes
+    ----------
+    liberty : list of str
+        Files of one library, which must be the technology's; without any, rows are synthesized
+        for an ECP5.
+    dont_use : list of str
+        Cells to leave out.
+    """
+
+    liberty: list[str] = field(default_factory=list)
+    dont_use: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched.
+
+    Attributes
+    ----------
+    model : str
+        As ``models quantize`` takes it, or, where nothing is evaluated, as ``sim cost`` does.
+    candidates : dict of str to list
+        Values of parameters of :class:`explore.candidate.Candidate`: each with each.
+    objectives : list of str
+        Names of :data:`explore.metrics.METRICS`.
+    at_most, at_least : dict of str to float
+        Constraints on metrics.
+    context : int
+        Tokens before the one that is priced.
+    head : str
+        Format of the head, as ``sim cost`` takes it.
+    evaluate : Judged
+    synthesize : Cells
+    """
+
+    model: str
+    candidates: dict[str, list[Any]]
+    objectives: list[str]
+    at_most: Ends = field(default_factory=dict)
+    at_least: Ends = field(default_factory=dict)
+    context: int = 1024
+    head: str = "int8"
+    evaluate: Judged = field(default_factory=Judged)
+    synthesize: Cells = field(default_factory=Cells)
+
+    def __post_init__(self) -> None:
+        _check_names("objective", self.objectives)
+        require(len(self.objectives) > 0, "objectives", "be one metric or more", "none")
+        twice = [name for name in self.objectives if self.objectives.count(name) > 1]
+        require(not twice, "objectives", "be named once each", ", ".join(twice))
+        for table in (self.at_most, self.at_least):
+            _check_names("constraint", table)
+        for name in self.at_most.keys() & self.at_least.keys():
+            low, high = self.at_least[name], self.at_most[name]
+            require(low <= high, f"at_most {name}", f"be at_least's {low:g} or more", high)
+        _check_axes(self.candidates)
+        require(self.context >= 0, "context", "be 0 or more", self.context)
+        storage_of(self.head)
+        _ = self.shape
+
+    @property
+    def shape(self) -> Shape:
+        """The model's layers."""
+        return _shape(self.model)
+
+    @property
+    def judges_accuracy(self) -> bool:
+        """Whether perplexity is an objective or bounded."""
+        return "perplexity" in {*self.objectives, *self.at_most}
+
+    @property
+    def size(self) -> int:
+        """Combinations of all values."""
+        count = 1
+        for values in self.candidates.values():
+            count *= len(values)
+        return count
+
+    def candidate(self, values: dict[str, Any]) -> Candidate:
+        """Return the candidate of a value of each parameter; parameters without effect are plain.
+
+        Raises
+        ------
+        ValueError
+            There is no such format or circuit.
+        """
+        one = Candidate(**values)
+        one = one if one.kind == "lut" else replace(one, table=2)
+        return replace(one, digit=one.config.digit)
+
+    def grid(self) -> Iterator[Candidate | ValueError]:
+        """Give each candidate once, or why a combination is none."""
+        seen = set[Candidate]()
+        for values in product(*self.candidates.values()):
+            try:
+                one = self.candidate(dict(zip(self.candidates, values, strict=True)))
+            except ValueError as error:
+                yield error
+                continue
+            if one not in seen:
+                seen.add(one)
+                yield one
+
+
+@cache
+def _shape(model: str) -> Shape:
+    return shape_of(SHAPES.get(model, model))
+
+
+def read_space(file: Path = DEFAULT) -> Space:
+    """Read a space: TOML with the attributes of :class:`Space`.
+
+    Raises
+    ------
+    ValueError
+        It is no TOML, or breaks a rule.
+    OSError
+        There is no such file.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} must be a TOML file, got none")
+    try:
+        content = tomllib.loads(file.read_bytes().decode("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} must be TOML, got: {error}") from error
+    try:
+        return _typed(Space, content, "")
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def _check_names(what: str, names: Iterable[str]) -> None:
+    for name in names:
+        require(name in METRICS, what, f"be a known metric ({nearest(name, METRICS)})", name)
+
+
+def _check_axes(axes: dict[str, list[Any]]) -> None:
+    kinds = get_type_hints(Candidate)
+    names = [one.name for one in fields(Candidate)]
+    require(len(axes.get("format", [])) > 0, "candidates", "have a format", "none")
+    for name, values in axes.items():
+        require(
+            name in names, "parameter of candidates", f"be known ({nearest(name, names)})", name
+        )
+        require(len(values) > 0, f"values of {name}", "be one or more", "none")
+        for value in values:
+            _value(kinds[name], value, f"value of {name}")
+    for name in axes.get("technology", []):
+        table_of(technologies(), "technology", name)
+    for name in axes.get("memory", []):
+        table_of(memories(), "memory", name)
+    for name in axes["format"]:
+        _ = Candidate(name).row
+        storage_for(Candidate(name).spec)
+
+
+def _typed(kind: type, content: dict[str, Any], path: str) -> Any:
+    """Make a dataclass of a table, each value of its type."""
+    hints = get_type_hints(kind)
+    for name in content:
+        require(name in hints, f"key of {path or 'a space'}",
+                f"be a known one ({nearest(name, hints)})", name)  # fmt: skip
+    needed = [
+        one.name for one in fields(kind)
+        if one.default is MISSING and one.default_factory is MISSING
+    ]  # fmt: skip
+    missing = [name for name in needed if name not in content]
+    require(not missing, "space", f"have {', '.join(needed)}", f"no {', '.join(missing)}")
+    return kind(**{
+        name: _value(hints[name], value, path + name) for name, value in content.items()
+    })
+
+
+def _value(kind: Any, value: Any, subject: str) -> Any:
+    """Return a value of a type, or say what it must be."""
+    origin = get_origin(kind)
+    if hasattr(kind, "__dataclass_fields__"):
+        require(isinstance(value, dict), subject, "be a table", value)
+        return _typed(kind, value, f"{subject}.")
+    if origin is list:
+        require(isinstance(value, list), subject, "be a list", repr(value))
+        return [_value(get_args(kind)[0], one, subject) for one in value]
+    if origin is dict:
+        require(isinstance(value, dict), subject, "be a table", repr(value))
+        return {
+            key: _value(get_args(kind)[1], one, f"{subject}.{key}") for key, one in value.items()
+        }
+    if kind is Any:
+        return value
+    if kind is float and type(value) is int:
+        return float(value)
+    require(type(value) is kind, subject, f"be of type {kind.__name__}", repr(value))
+    return value
