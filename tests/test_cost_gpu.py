@@ -22,6 +22,8 @@ from models.gpu.measure import end_to_end, plan, record
 from models.gpu.measure.bench import Bench
 from models.gpu.measure.nvml import Nvml
 
+RECORDS = Path(__file__).parents[1] / "docs" / "records" / "gpu"
+
 SECONDS = {1: 0.005, 4: 0.006, 16: 0.008, 64: 0.020}
 """Of a step of the fake model, by batch."""
 
@@ -42,7 +44,9 @@ class FakeRecording:
         return {"joules_per_call": 500 * SECONDS[self.batch]}
 
 
-def fake_model(shape: object, batch: int, make: object) -> Callable[[object], object]:
+def fake_model(
+    kernels: Kernels, shape: object, batch: int, make: object
+) -> Callable[[object], object]:
     FakeRecording.batch = batch
     return lambda x: x
 
@@ -65,10 +69,13 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("text", ["fp16", "signs:k=2", "ternary", "binary"])
-def test_records_of_the_plan_are_read(folder: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "batches"),
+    [("fp16", [1, 4, 16, 64]), ("signs:k=2", [1, 4, 16, 64]), ("ternary", [1]), ("binary", [1])],
+)
+def test_records_of_the_plan_are_read(folder: Path, text: str, batches: list[int]) -> None:
     found = measured(folder, "h100", shape_of("LLaMA-2-7B"), storage_of(text))
-    assert [one.batch for one in found] == [1, 4, 16, 64]
+    assert [one.batch for one in found] == batches
     for one in found:
         step = SECONDS[one.batch]
         assert one.rate.low == pytest.approx(one.batch / step / 1.1)
@@ -76,6 +83,13 @@ def test_records_of_the_plan_are_read(folder: Path, text: str) -> None:
         assert one.joules.low == one.joules.high == pytest.approx(500 * step / one.batch)
         assert one.source.startswith("measured: ")
         assert (one.bound, one.context) == ("measured", 256)
+
+
+@pytest.mark.parametrize("text", ["fp16", "signs:k=2"])
+def test_the_committed_record_is_read(text: str) -> None:
+    found = measured(RECORDS, "h100", shape_of("LLaMA-2-7B"), storage_of(text))
+    assert {1, 4, 16, 64} <= {one.batch for one in found}
+    assert all(one.read_joules.low > 0 and one.rate.low > 0 for one in found)
 
 
 def test_what_was_not_measured_is_not_there(folder: Path, tmp_path: Path) -> None:
