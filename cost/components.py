@@ -58,6 +58,7 @@ def area_counts(config: HardwareConfig) -> Counts:
         },
         "sequencer": {"each": 1},
         "buffers": {"each": 1},
+        "other": {"each": 1},
     }
 
 
@@ -85,6 +86,7 @@ def energy_counts(config: HardwareConfig, rates: Rates) -> Counts:
         },
         "sequencer": {"cycle": rates.cycles},
         "buffers": {"cycle": rates.cycles},
+        "other": {"cycle": rates.cycles},
     }
 
 

@@ -78,7 +78,7 @@ def test_engines_prices_hold_on_other_engines() -> None:
     engines = json.loads((RECORDS / "engines.json").read_text())
     for figure, (mean, worst) in BARS.items():
         found = fit_engines(engines, fit(kept, figure), figure)
-        assert len(found.totals(1)) >= 4
+        assert len(found.totals(1)) >= 3
         assert found.errors()[0] <= mean
         assert found.errors()[1] <= worst
         assert {row[1] for row in found.rows} == {"elements", *found.prices}

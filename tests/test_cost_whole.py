@@ -41,7 +41,7 @@ def test_gates_of_an_engine_give_the_references_integers(
     assert kept["integers_equal"] == 64 * 3 * config.pe
     assert set(kept["area_um2"]) >= {"elements", "scalers", "scaling's controls", "sequencer",
                                      "array's controls", "buffers"}  # fmt: skip
-    assert "other" not in kept["area_um2"]
+    assert kept["area_um2"]["other"] < 0.1 * sum(kept["area_um2"].values())
     assert all(value > 0 for value in kept["cycle_fJ"].values())
     assert 0 < kept["works"] < 1
     words = kept["memories"]["weights.words"]
