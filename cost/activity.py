@@ -1,22 +1,28 @@
 """Gate-level simulation: many sequences at once, a bit of a word each, and the toggles of each net.
 
-Two delay models bracket what happens between clock edges. With zero delay a net changes once a
-cycle at most: no glitches. With transport delay each gate has the delay of its table at its load,
-and every pulse passes: more glitches than in reality, where gates swallow pulses shorter than
-their delay.
+With zero delay a net changes once a cycle at most: no glitches. With delays each gate has that of
+its table at its load, and swallows pulses that are shorter (inertial delay, as simulators of gates
+have it): real gates damp pulses of about their delay, so this is an estimate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cost.functions import Function, Words
-from cost.netlist import ONE, Instance, Netlist, clock_net
+from cost.netlist import ONE, Instance, Netlist
+from cost.states import Memories, Registers
+
+Ports = Mapping[str, Words]
+"""Words of ports in a cycle: uint64, (bits of the port, words)."""
 
 Stimulus = Mapping[str, NDArray[np.uint64]]
 """Words of each input port: uint64, (cycles, bits of the port, words)."""
+
+Feed = Callable[[int, Ports], Ports]
+"""From a cycle's number and the outputs of the cycle before (none in the first) to its inputs."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +32,20 @@ class Activity:
     Attributes
     ----------
     cycles : int
-        Simulated, over all sequences.
+        Counted, over all sequences.
     toggles : float64, (nets,)
         A cycle and sequence; of clock nets 2 for each cycle in which they run.
     outputs : dict of str to uint64, (cycles, bits, words)
         Of output ports, before each edge.
+    reads, writes : dict of str to float
+        Of each memory, words a cycle.
     """
 
     cycles: int
     toggles: NDArray[np.float64]
     outputs: dict[str, NDArray[np.uint64]]
+    reads: dict[str, float]
+    writes: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,30 @@ class _Group:
 def simulate(
     netlist: Netlist,
     stimulus: Stimulus,
-    warm: int = 0,
+    counted: range | None = None,
+    delays: Mapping[str, float] | None = None,
+    step: float = 0.0,
+) -> Activity:
+    """Run a netlist from a state of all zeros on inputs that are known beforehand.
+
+    Parameters
+    ----------
+    counted, delays, step
+        As for :func:`run`.
+    """
+    cycles = len(next(iter(stimulus.values())))
+
+    def feed(cycle: int, seen: Ports) -> Ports:
+        return {name: values[cycle] for name, values in stimulus.items()}
+
+    return run(netlist, feed, range(cycles) if counted is None else counted, cycles, delays, step)
+
+
+def run(
+    netlist: Netlist,
+    feed: Feed,
+    counted: range,
+    cycles: int,
     delays: Mapping[str, float] | None = None,
     step: float = 0.0,
 ) -> Activity:
@@ -64,21 +97,21 @@ def simulate(
 
     Parameters
     ----------
-    warm : int
-        Cycles before toggles count.
+    counted : range
+        Cycles whose toggles count.
     delays : mapping of str to float, optional
         Seconds from the inputs of each instance to its output; without it there is no delay.
     step : float
         Seconds to whose multiples, one at least, delays are rounded.
     """
-    cycles, _, words = next(iter(stimulus.values())).shape
+    now: Ports = feed(0, {})
+    words = next(iter(now.values())).shape[-1]
     values = np.zeros((netlist.nets, words), np.uint64)
     values[ONE] = ~np.uint64(0)
-    inputs = {name: np.array(netlist.ports[name]) for name in stimulus}
     outputs = {n: np.array(nets) for n, nets in netlist.ports.items() if n not in netlist.inputs}
     seen = {n: np.zeros((cycles, len(nets), words), np.uint64) for n, nets in outputs.items()}
     logic = _Zero(netlist) if delays is None else _Timed(netlist, delays, step)
-    registers = _Registers(netlist)
+    registers, memories = Registers(netlist), Memories(netlist, words)
     toggles = np.zeros(netlist.nets, np.int64)
     clocked = np.zeros(netlist.nets, np.int64)
     held = registers.start(words)
@@ -86,19 +119,27 @@ def simulate(
     for cycle in range(cycles):
         before = values.copy()
         registers.show(values, held)
-        for name, nets in inputs.items():
-            values[nets] = stimulus[name][cycle]
+        memories.show(values)
+        for name, given in now.items():
+            values[netlist.ports[name]] = given
         changed = logic.run(values, before)
         for name, nets in outputs.items():
             seen[name][cycle] = values[nets]
+        memories.step(values, cycle in counted)
         runs = registers.step(values, held)
-        if cycle >= warm:
+        if cycle in counted:
             toggles += changed
             for net, enabled in runs.items():
                 clocked[net] += 2 * int(np.bitwise_count(enabled).sum())
-    counted = (cycles - warm) * words * 64
-    toggles[netlist.clock] = 2 * counted
-    return Activity(counted, (toggles + clocked) / counted, seen)
+        if cycle + 1 < cycles:
+            now = feed(cycle + 1, {name: port[cycle] for name, port in seen.items()})
+    samples = len(counted) * words * 64
+    toggles[netlist.clock] = 2 * samples
+    reads, writes = (
+        {name: count / len(counted) for name, count in counts.items()}
+        for counts in (memories.reads, memories.writes)
+    )
+    return Activity(samples, (toggles + clocked) / samples, seen, reads, writes)
 
 
 class _Zero:
@@ -119,13 +160,13 @@ class _Zero:
 
 
 class _Timed(_Zero):
-    """Logic with transport delays."""
+    """Logic with inertial delays: an output takes a value that has been due for its delay."""
 
     def __init__(self, netlist: Netlist, delays: Mapping[str, float], step: float) -> None:
         super().__init__(netlist)
         steps = {name: max(1, round(delay / step)) for name, delay in delays.items()}
         self._timed = _grouped(netlist.logic, steps)
-        self._depth = 1 + max([1, *(steps[i.name] for i in netlist.logic)])
+        self._depth = max([1, *(steps[i.name] for i in netlist.logic)])
         self._limit = sum(steps[i.name] for i in netlist.logic)
 
     def run(self, values: Words, before: Words) -> NDArray[np.int64]:
@@ -135,15 +176,13 @@ class _Timed(_Zero):
         """
         final = values.copy()
         toggles = np.bitwise_count(values ^ before).sum(1, np.int64)
-        past = np.repeat(before[np.newaxis], self._depth, 0)
+        due = [np.repeat(before[group.out][None], self._depth, 0) for group in self._timed]
         now, quiet = values, 0
         for time in range(self._limit + self._depth):
-            past[time % self._depth] = now
             following = now.copy()
-            for group in self._timed:
-                at = (time + 1 - group.delay) % self._depth
-                pins = {pin: past[at, nets] for pin, nets in group.inputs.items()}
-                following[group.out] = group.function.evaluate(pins)
+            for group, past in zip(self._timed, due, strict=True):
+                past[time % self._depth] = group.evaluate(now)
+                following[group.out] = _steady(past, time, group.delay, now[group.out])
             changed = np.bitwise_count(following ^ now).sum(1, np.int64)
             toggles += changed
             now = following
@@ -157,62 +196,15 @@ class _Timed(_Zero):
         return toggles
 
 
-class _Registers:
-    """Flip-flops, with clocks that gates may stop."""
-
-    def __init__(self, netlist: Netlist) -> None:
-        self._netlist = netlist
-        self._outputs = [
-            (number, i.nets[pin], function.truth(("S",)) == 1)
-            for number, i in enumerate(netlist.states)
-            for pin in i.cell.outputs
-            if pin in i.nets and (function := _of_state(i, pin))
-        ]
-
-    def start(self, words: int) -> Words:
-        """Return states of zero."""
-        return np.zeros((len(self._netlist.states), words), np.uint64)
-
-    def show(self, values: Words, held: Words) -> None:
-        """Put states on the nets that they drive."""
-        for number, net, inverted in self._outputs:
-            values[net] = ~held[number] if inverted else held[number]
-
-    def step(self, values: Words, held: Words) -> dict[int, Words]:
-        """Take the next states; return in which sequences the clock of each gate runs."""
-        runs = {}
-        for net, instance in self._netlist.gate_of.items():
-            gate = instance.cell.gate
-            if gate is not None:
-                runs[net] = values[instance.nets[gate.enable]].copy()
-        after = held.copy()
-        for number, instance in enumerate(self._netlist.states):
-            state = instance.cell.state
-            if state is None:
-                continue
-            pins = {pin: values[net] for pin, net in instance.nets.items()}
-            pins |= {state.names[0]: held[number], state.names[1]: ~held[number]}
-            value = state.next.evaluate(pins)
-            if state.preset is not None:
-                value = value | state.preset.evaluate(pins)
-            if state.clear is not None:
-                value = value & ~state.clear.evaluate(pins)
-            enabled = runs.get(clock_net(instance))
-            after[number] = value if enabled is None else value & enabled | held[number] & ~enabled
-        held[:] = after
-        return runs
-
-
-def _of_state(instance: Instance, pin: str) -> Function | None:
-    """Return an output's function of its state, which it calls ``S``."""
-    state, function = instance.cell.state, instance.cell.pins[pin].function
-    if state is None or function is None:
-        return None
-
-    def evaluate(pins: Mapping[str, Words]) -> Words:
-        return function.evaluate({state.names[0]: pins["S"], state.names[1]: ~pins["S"]})
-
-    return Function(function.text, ("S",), evaluate)
+def _steady(past: Words, time: int, delay: NDArray[np.intp], now: Words) -> Words:
+    """Return values that have been due for as many steps as the delays, elsewhere those of now."""
+    ones = zeros = past[time % len(past)]
+    for back in range(1, int(delay.max())):
+        value = past[(time - back) % len(past)]
+        within = (delay > back)[:, None]
+        ones = np.where(within, ones & value, ones)
+        zeros = np.where(within, zeros | value, zeros)
+    return ones | now & zeros
 
 
 def _grouped(logic: list[Instance], delays: Mapping[str, int] | None) -> list[_Group]:

@@ -70,9 +70,9 @@ class Baseline:
                 of_shift.setdefault(shift, []).append(row)
         sums = []
         for shift, rows in sorted(of_shift.items()):
-            text, bits = _tree(lines, f"s{shift}", rows)
+            text, bits = tree(lines, f"s{shift}", rows)
             sums.append((f"{{{text}, {shift}'b0}}" if shift else text, bits + shift))
-        total, _ = _tree(lines, "total", sums)
+        total, _ = tree(lines, "total", sums)
         bits = self.sum_bits
         return "\n".join([
             "module pe(",
@@ -124,7 +124,7 @@ class Baseline:
         return lines, rows, constant
 
 
-def _tree(lines: list[str], name: str, rows: list[Row]) -> Row:
+def tree(lines: list[str], name: str, rows: list[Row]) -> Row:
     """Add rows up pair by pair, each sum as wide as it can become: Yosys then makes one of all."""
     level = 0
     while len(rows) > 1:

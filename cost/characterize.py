@@ -10,11 +10,11 @@ from cost.fit import config_of
 from cost.recipe import Recipe
 from cost.stimulus import random_work
 from cost.synth import measure, record
-from cost.units import Element
+from cost.units import Element, columns_of
 from hwgen.config import HardwareConfig
 from models.files import whole_file
 
-WORDS = 8
+CYCLES = 64
 CLOCK = 100e6
 
 
@@ -51,8 +51,7 @@ def characterize(
         unit = Element(config)
         known = any(one["library"] == library.name and config_of(one) == config for one in kept)
         if not known:
-            low = -int(config.signed_weights)
-            work = random_work(64, WORDS * config.lanes, (low, 1), config.code_range, seed=1)
+            work = random_work(64, columns_of(unit, CYCLES), unit.weights, unit.codes, seed=1)
             figures = measure(unit, library, Recipe(period=1 / CLOCK), work, dont_use)
             kept.append(record(unit, library, Recipe(), work, figures, CLOCK))
             with whole_file(path) as part:

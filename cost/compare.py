@@ -43,8 +43,8 @@ def table(results: Sequence[Result]) -> str:
     """Return results as text."""
     lines = [
         (
-            f"{'model':<14}{'format':<12}{'chip':<9}{'memory':<16}{'tokens/s':>14}{'mJ/token':>16}"
-            f"{'MB/token':>10}{'logic mm2':>14}  bound"
+            f"{'model':<14}{'format':<12}{'chip':<9}{'memory':<16}{'tokens/s':>14}{'mJ/token':>17}"
+            f"{'MB/token':>10}{'logic mm2':>18}  bound"
         )
     ]
     for one in results:
@@ -53,7 +53,7 @@ def table(results: Sequence[Result]) -> str:
         bound = "array" if token.compute > token.transfer.high else "memory"
         lines.append(
             f"{one.model.name:<14}{one.storage.name:<12}{one.chip.technology.name:<9}"
-            f"{one.chip.memory.name:<16}{speed:>14}{token.joules.show(1e3):>16}"
-            f"{token.bytes / 1e6:>10.1f}{token.area.show(1e-6):>14}  {bound}"
+            f"{one.chip.memory.name:<16}{speed:>14}{token.joules.show(1e3):>17}"
+            f"{token.bytes / 1e6:>10.1f}{token.area.show(1e-6):>18}  {bound}"
         )
     return "\n".join(lines)

@@ -5,24 +5,23 @@ from dataclasses import dataclass
 from functools import cache
 from math import ceil
 
-from cost.fit import worked
+from cost.components import Rates, area_counts, energy_counts, key_of
 from cost.interval import Interval
 from cost.inventory import PRIMITIVES, element
 from cost.prices import Price, Prices
-from cost.storage import COEFFICIENT_BITS, Storage
+from cost.storage import Storage
 from cost.terms import Term, total
+from cost.toggling import worked
 from cost.workload import Linear, Shape
 from hwgen.config import HardwareConfig
-from hwgen.layouts import digit_layout
-from hwgen.sequencer import step_layout
 from hwgen.tiling import Tiling
 from models.checks import require
 
 CACHE_BITS = 8
 """Of a key's or value's element."""
 
-STAGES = 9
-"""Stages that carry a step's controls: three of the array besides ``depth``, six of scaling."""
+PART_OF = {"scalers": "scaling", "requantizers": "scaling"}
+"""Terms' component of an engine's; of others ``control``."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Token:
     bytes : float
         From and to memory.
     area : Interval
-        Of logic, in square micrometers: elements, scalers, controls; buffers are left out.
+        Of logic, in square micrometers; what buffers hold is left out.
     warnings : list of str
     """
 
@@ -79,6 +78,11 @@ class Token:
     def joules(self) -> Interval:
         """Of all terms."""
         return total(self.terms)
+
+    @property
+    def rate(self) -> Interval:
+        """Tokens a second."""
+        return Interval(1 / self.seconds.high, 1 / self.seconds.low)
 
 
 def tiling_of(linear: Linear, storage: Storage, config: HardwareConfig) -> Tiling:
@@ -101,8 +105,8 @@ def tiling_of(linear: Linear, storage: Storage, config: HardwareConfig) -> Tilin
 def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: int) -> Token:
     """Return what one token costs after ``context`` others, batch 1.
 
-    A layer takes as long as the slower of array and memory. Attention and real operations have
-    units of their own, whose time is hidden; their energy is not.
+    A layer takes as long as the slower of array and memory; the clock runs all the time. Attention
+    and real operations have units of their own, whose time is hidden; their energy is not.
     """
     require(context >= 0, "context", "be 0 or more", context)
     config, tech = chip.config, chip.technology
@@ -114,7 +118,6 @@ def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: in
         tiling = tiling_of(linear, stored, config)
         bytes_ = _count(counts, linear, stored, tiling, config)
         cycles = tiling.cycles + config.latency
-        counts["cycles"] += cycles * linear.count
         times = [max(cycles / chip.clock, bytes_ / end) for end in (bandwidth.high, bandwidth.low)]
         seconds = seconds + Interval(*times) * linear.count
         compute += cycles / chip.clock * linear.count
@@ -138,7 +141,7 @@ def _count(
     rows = tiling.row_tiles * config.pe
     word = config.pe * stored.planes * config.lanes
     coefficients = rows * tiling.groups * tiling.terms
-    bits = tiling.words * word + coefficients * COEFFICIENT_BITS
+    bits = tiling.words * word + coefficients * stored.coefficient_bits
     counts["steps"] += tiling.steps * linear.count
     counts["weight bits"] += tiling.words * word * linear.count
     counts["activation bits"] += tiling.words * config.lanes * config.act_bits * linear.count
@@ -153,22 +156,23 @@ def _over(bytes_: float, bandwidth: Interval) -> Interval:
 
 def _terms(counts: Counter[str], moved: float, seconds: Interval, chip: Chip) -> list[Term]:
     config, tech = chip.config, chip.technology
-    per_cycle = worked(config)
-    full, register = tech["energy_full"], tech["energy_register"]
+    cycles = chip.clock * seconds.middle
+    rates = Rates(cycles, counts["steps"], counts["sums"], counts["products"])
+    waiting = max(0.0, cycles - counts["steps"]) * (config.pe + 1)
     logic = [
         Term("arithmetic", f"{name} in elements",
-             counts["steps"] * (config.pe + 1) * per_cycle[name], tech[f"energy_{name}"])
-        for name in PRIMITIVES if per_cycle[name]
+             counts["steps"] * (config.pe + 1) * count, tech[f"energy_{name}"])
+        for name, count in worked(config).items() if count
     ]  # fmt: skip
     logic += [
-        Term("arithmetic", "register bits of operands",
-             counts["steps"] * operand_bits(config), register),
-        Term("scaling", "full adders of group sums", counts["sums"] * config.sum_bits, full),
-        Term("scaling", "register bits of group sums", counts["sums"] * config.sum_bits, register),
-        Term("scaling", "full adders of coefficients",
-             counts["products"] * config.sum_bits * config.coef_bits, full),
-        Term("scaling", "register bits of totals", counts["products"] * config.acc_bits, register),
-        Term("control", "register bits", counts["cycles"] * control_bits(config), register),
+        Term("control", "registers of waiting elements", waiting * element(config)["register"],
+             tech["energy_clocked"]),
+    ]  # fmt: skip
+    logic += [
+        Term(PART_OF.get(component, "control"), f"{component}: {feature}", count,
+             tech[f"energy_{key_of(component, feature)}"])
+        for component, features in energy_counts(config, rates).items()
+        for feature, count in features.items() if count
     ]  # fmt: skip
     dynamic = total(logic)
     around = tech["wires_and_clock_tree"]
@@ -194,29 +198,16 @@ def _terms(counts: Counter[str], moved: float, seconds: Interval, chip: Chip) ->
 
 
 @cache
-def operand_bits(config: HardwareConfig) -> int:
-    """Return the register bits of a step's activations and weights' digits."""
-    return digit_layout(config).size
-
-
-@cache
-def control_bits(config: HardwareConfig) -> int:
-    """Return the register bits of a step's controls, along all stages."""
-    return step_layout(config).size * (STAGES + config.depth)
-
-
-@cache
 def logic_area(config: HardwareConfig, tech: Prices) -> Interval:
-    """Return the area of elements, scalers and controls; buffers are not in it."""
+    """Return the area of elements and components; what buffers hold is not in it."""
     one: Counter[str] = Counter(element(config))
     area = Interval(0, 0)
     for name in PRIMITIVES:
         area = area + tech[f"area_{name}"].value * (one[name] * (config.pe + 1))
-    adders = config.sum_bits + 2 * config.sum_bits * config.coef_bits + config.acc_bits
-    held = 4 * config.sum_bits + 3 * config.coef_bits + 2 * config.acc_bits
-    area = area + tech["area_full"].value * (adders * config.scalers)
-    control = control_bits(config) + operand_bits(config)
-    return area + tech["area_register"].value * (held * config.scalers + control)
+    for component, features in area_counts(config).items():
+        for feature, count in features.items():
+            area = area + tech[f"area_{key_of(component, feature)}"].value * count
+    return area
 
 
 def _warnings(compute: float, transfer: Interval, moved: float, chip: Chip) -> list[str]:

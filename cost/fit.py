@@ -1,14 +1,14 @@
 """Prices of primitives, fitted to half of what synthesis gave and tested on the other half."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cost.inventory import PRIMITIVES, element
+from cost.toggling import CLOCK, DATA, priced, worked
 from hwgen.config import HardwareConfig
 
 
@@ -38,42 +38,42 @@ class Fit:
 def fit(records: Sequence[dict[str, Any]], figure: str) -> Fit:
     """Fit prices to every second record, by least squares of relative errors.
 
+    Energy is fitted in two parts, of the clock and of data, each relative to both together.
+
     Parameters
     ----------
     figure : str
         ``area_um2``, or ``energy``: fJ of a cycle without leakage.
     """
     configs = [config_of(one) for one in records]
-    counts = np.array([_features(config, figure) for config in configs])
     truth = np.array([value_of(one, figure) for one in records])
-    training = np.arange(len(records)) % 2 == 0
-    prices = _not_negative(counts[training] / truth[training, None], np.ones(training.sum()))
-    model = counts @ prices
-    rows = [(name_of(c), float(t), float(m)) for c, t, m in zip(configs, truth, model, strict=True)]
-    return Fit(
-        dict(zip(PRIMITIVES, map(float, prices), strict=True)),
-        [row for row, first in zip(rows, training, strict=True) if first],
-        [row for row, first in zip(rows, training, strict=True) if not first],
-    )
+    prices: dict[str, float] = {}
+    for names, values in _parts(records, figure, truth):
+        counts = np.array([[counts_of(c, figure)[name] for name in names] for c in configs])
+        relative = counts[::2] / truth[::2, None]
+        found = not_negative(relative, values[::2] / truth[::2])
+        prices |= dict(zip(names, map(float, found), strict=True))
+    rows = [
+        (name_of(config), float(true), priced(counts_of(config, figure), prices))
+        for config, true in zip(configs, truth, strict=True)
+    ]
+    return Fit(prices, rows[::2], rows[1::2])
 
 
-@cache
-def worked(config: HardwareConfig) -> Mapping[str, float]:
-    """Return the primitives that work in a cycle.
-
-    A gated register that is loaded works as any register; weights and sums are once for all digits
-    of a word, the sum so far in each.
-    """
-    counts: dict[str, float] = {name: float(count) for name, count in element(config).items()}
-    each = config.dot_bits if config.digits > 1 else 0
-    gated = counts.pop("gated")
-    counts["register"] += each + (gated - each) / config.digits
-    return {name: counts.get(name, 0.0) for name in PRIMITIVES}
+def _parts(
+    records: Sequence[dict[str, Any]], figure: str, truth: NDArray[np.float64]
+) -> list[tuple[tuple[str, ...], NDArray[np.float64]]]:
+    if figure == "area_um2":
+        return [(PRIMITIVES, truth)]
+    clock = np.array([one["cycle_fJ"]["clock"] for one in records])
+    return [(CLOCK, clock), (DATA, truth - clock)]
 
 
-def _features(config: HardwareConfig, figure: str) -> list[float]:
-    counts = element(config) if figure == "area_um2" else worked(config)
-    return [float(counts[name]) for name in PRIMITIVES]
+def counts_of(config: HardwareConfig, figure: str) -> dict[str, float]:
+    """Return how many primitives an element has, or for ``energy`` how many work in a cycle."""
+    if figure == "area_um2":
+        return {name: float(element(config)[name]) for name in PRIMITIVES}
+    return worked(config)
 
 
 def value_of(one: dict[str, Any], figure: str) -> float:
@@ -99,7 +99,7 @@ def name_of(config: HardwareConfig) -> str:
     )
 
 
-def _not_negative(rows: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+def not_negative(rows: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
     """Least squares without negative prices: those that would be are left out, one by one."""
     used = list(range(rows.shape[1]))
     while True:

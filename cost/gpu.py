@@ -1,9 +1,10 @@
 """A token on a GPU, by a roofline: the slower of memory and arithmetic, times power.
 
-Where a measured record is given it takes the place of the roofline, and says so.
+Measured tokens (:mod:`cost.measured`) have the same form, and say where they are from.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from cost.engine import CACHE_BITS
 from cost.interval import Interval
@@ -21,19 +22,60 @@ class GpuToken:
     ----------
     batch : int
         Tokens at once.
-    seconds, joules : Interval
+    seconds : Interval
         Of one token, with the others of its batch.
+    joules : Interval or None
+        Likewise; None where none were read.
     bound : str
-        ``memory`` or ``arithmetic``.
+        ``memory`` or ``arithmetic``; ``measured`` of a measurement.
     source : str
         ``roofline``, or the record.
+    context : int
+        Tokens before it.
     """
 
     batch: int
     seconds: Interval
-    joules: Interval
+    joules: Interval | None
     bound: str
     source: str
+    context: int
+
+    @property
+    def rate(self) -> Interval:
+        """Tokens a second."""
+        return Interval(1 / self.seconds.high, 1 / self.seconds.low)
+
+    @property
+    def read_joules(self) -> Interval:
+        """Joules, where there must be some.
+
+        Raises
+        ------
+        ValueError
+            None were read.
+        """
+        if self.joules is None:
+            raise ValueError(f"tokens of {self.source} must have joules, got none")
+        return self.joules
+
+    def show(self) -> str:
+        """Return it as text."""
+        joules = "not read" if self.joules is None else self.joules.show()
+        bound = "" if self.bound == "measured" else f", bound by {self.bound}"
+        return (
+            f"batch {self.batch:<5}{self.rate.show():>20} tokens/s {joules:>15} J/token  "
+            f"{self.context} tokens before; {self.source}{bound}"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all figures; intervals as two numbers."""
+        joules = None if self.joules is None else [self.joules.low, self.joules.high]
+        return {
+            "batch": self.batch, "tokens_per_second": [self.rate.low, self.rate.high],
+            "joules_per_token": joules, "bound": self.bound, "source": self.source,
+            "context": self.context,
+        }  # fmt: skip
 
 
 def model_bytes(model: Shape, storage: Storage, head: Storage) -> float:
@@ -68,7 +110,7 @@ def roofline(
     one = step * (1 / batch)
     power = gpu["power"].value
     busy = power if bound == "memory" else Interval(power.high, power.high)
-    return GpuToken(batch, one, one * busy, bound, "roofline")
+    return GpuToken(batch, one, one * busy, bound, "roofline", context)
 
 
 def best(model: Shape, storage: Storage, head: Storage, gpu: Prices, context: int) -> GpuToken:
@@ -81,4 +123,4 @@ def best(model: Shape, storage: Storage, head: Storage, gpu: Prices, context: in
             break
         if found[-1].batch >= 4096:
             break
-    return min(found, key=lambda one: one.joules.middle)
+    return min(found, key=lambda one: one.read_joules.middle)

@@ -8,6 +8,9 @@ import numpy as np
 from cost.cells import Cell, Library
 from models.checks import require
 
+MEMORY = "$mem_v2"
+"""Yosys' cell of a memory."""
+
 ZERO, ONE = 0, 1
 """Numbers of the constant nets; Yosys numbers others from 2 on."""
 
@@ -32,6 +35,35 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """A block of static memory: a port to write, and one to read that holds what it read.
+
+    Attributes
+    ----------
+    name : str
+    size, width : int
+        Words, and their bits.
+    read_enable, read_address, read_data : list of int
+        Nets; of the enable one.
+    write_enable, write_address, write_data : list of int
+        Nets; of the enable one for each bit.
+    transparent : bool
+        A word that is read while it is written is the new one.
+    """
+
+    name: str
+    size: int
+    width: int
+    read_enable: list[int]
+    read_address: list[int]
+    read_data: list[int]
+    write_enable: list[int]
+    write_address: list[int]
+    write_data: list[int]
+    transparent: bool
+
+
+@dataclass(frozen=True)
 class Netlist:
     """A mapped module.
 
@@ -47,6 +79,7 @@ class Netlist:
         How many there are, constants among them.
     clock : int
         Net of the port ``clk``.
+    memories : list of Memory
     """
 
     ports: dict[str, list[int]]
@@ -57,6 +90,7 @@ class Netlist:
     nets: int
     clock: int
     gate_of: dict[int, Instance] = field(default_factory=dict)
+    memories: list[Memory] = field(default_factory=list)
 
     @property
     def instances(self) -> list[Instance]:
@@ -100,12 +134,17 @@ def build(module: dict[str, Any], library: Library, clock: str = "clk") -> Netli
     logic: list[Instance] = []
     states: list[Instance] = []
     gates: list[Instance] = []
+    memories: list[Memory] = []
     for name, one in module["cells"].items():
+        if one["type"] == MEMORY:
+            memories.append(_memory(name, one))
+            continue
         cell = library.cell(one["type"])
         nets = {pin: _net(bits[0]) for pin, bits in one["connections"].items() if bits}
         kind = states if cell.state else gates if cell.gate else logic
         kind.append(Instance(name, cell, nets))
     used = {net for i in [*logic, *states, *gates] for net in i.nets.values()}
+    used |= {net for memory in memories for net in memory.read_data}
     nets = 1 + max([ONE, *used, *(net for port in ports.values() for net in port)])
     root = ports[clock][0]
     gate_of = {}
@@ -117,7 +156,24 @@ def build(module: dict[str, Any], library: Library, clock: str = "clk") -> Netli
         net = clock_net(instance)
         require(net == root or net in gate_of, f"clock of {instance.name}",
                 "be the port's or a clock gate's", f"net {net}")  # fmt: skip
-    return Netlist(ports, inputs, _levels(logic), states, gates, nets, root, gate_of)
+    return Netlist(ports, inputs, _levels(logic), states, gates, nets, root, gate_of, memories)
+
+
+def _memory(name: str, cell: dict[str, Any]) -> Memory:
+    """Read a memory of one port to write and one to read, at the edges of the same clock."""
+    number = {key: int(cell["parameters"][key], 2) for key in ("SIZE", "WIDTH", "RD_PORTS",
+              "WR_PORTS", "RD_CLK_ENABLE", "RD_TRANSPARENCY_MASK")}  # fmt: skip
+    plain = (1, 1, 1)
+    keys = ("RD_PORTS", "WR_PORTS", "RD_CLK_ENABLE")
+    have = tuple(number[key] for key in keys)
+    require(have == plain, f"memory {name}", f"have {plain} as {', '.join(keys)}", have)
+    pins = ("RD_EN", "RD_ADDR", "RD_DATA", "WR_EN", "WR_ADDR", "WR_DATA")
+    enable, address, read, *write = ([_net(b) for b in cell["connections"][pin]] for pin in pins)
+    transparent = bool(number["RD_TRANSPARENCY_MASK"])
+    return Memory(
+        name, number["SIZE"], number["WIDTH"], enable, address, read, write[0], write[1], write[2],
+        transparent,
+    )  # fmt: skip
 
 
 def clock_net(instance: Instance) -> int:

@@ -1,6 +1,6 @@
-"""Pictures of costs: where joules go, rooflines, and what perplexity costs."""
+"""Pictures of costs: where joules go, and rooflines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -31,59 +31,42 @@ def breakdown(results: Sequence[Result], path: Path) -> None:
     axes.set_ylabel("mJ a token")
     axes.legend(fontsize="small")
     axes.tick_params("x", labelsize=7)
-    _save(figure, path)
+    save(figure, path)
 
 
 def rooflines(results: Sequence[Result], gpu: Prices | None, path: Path) -> None:
-    """Draw products a second over products a byte, with the roof of each chip."""
+    """Draw products a second over products a byte: roofs, and where each model in a format is.
+
+    Technologies differ in energy only; the last one's result stands for all.
+    """
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.subplots()
-    chips = {(r.chip.technology.name, r.storage.name): r for r in results}
-    for (technology, storage), one in chips.items():
-        config, chip = one.chip.config, one.chip
+    chosen = {(r.model.name, r.storage.name): r for r in results}
+    for number, one in enumerate(chosen.values()):
+        config = one.chip.config
         macs = one.model.body_weights + one.model.head.weights
-        rate = chip.memory["bandwidth"].value.high
-        roof = macs / one.token.compute
-        _roof(axes, rate, roof, f"{technology}, {storage}, {config.pe} x {config.lanes}")
-        axes.plot(macs / one.token.bytes, macs / one.token.seconds.high, "o", markersize=4)
+        rate = one.chip.memory["bandwidth"].value.high
+        label = f"{one.model.name}, {one.storage.name}, {config.pe} x {config.lanes}"
+        color = f"C{number}"
+        _roof(axes, rate, macs / one.token.compute, label, color)
+        axes.plot(macs / one.token.bytes, macs / one.token.seconds.high, "o", color=color)
     if gpu is not None:
-        _roof(axes, gpu["bandwidth"].value.high, gpu["fp16"].value.high / 2, gpu.name)
+        _roof(axes, gpu["bandwidth"].value.high, gpu["fp16"].value.high / 2, gpu.name, "black")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("products a byte of memory")
     axes.set_ylabel("products a second")
     axes.legend(fontsize="x-small")
-    _save(figure, path)
+    save(figure, path)
 
 
-def pareto(rows: Mapping[str, tuple[float, float, float]], path: Path) -> None:
-    """Draw perplexity over joules a token, and over tokens a second.
-
-    Parameters
-    ----------
-    rows : dict of str to tuple of float
-        By format: perplexity, J/token, tokens/s.
-    """
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    for axes, place, label in zip(
-        figure.subplots(1, 2, sharey=True), (1, 2), ("J/token", "tokens/s"), strict=True
-    ):
-        for name, row in rows.items():
-            axes.plot(row[place], row[0], "o")
-            axes.annotate(name, (row[place], row[0]), fontsize=6, xytext=(3, 3),
-                          textcoords="offset points")  # fmt: skip
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlabel(label)
-    figure.axes[0].set_ylabel("perplexity")
-    _save(figure, path)
-
-
-def _roof(axes: Axes, rate: float, roof: float, label: str) -> None:
+def _roof(axes: Axes, rate: float, roof: float, label: str, color: str) -> None:
     ridge = roof / rate
-    axes.plot([ridge / 30, ridge, ridge * 30], [roof / 30, roof, roof], label=label)
+    xs, ys = [ridge / 30, ridge, ridge * 30], [roof / 30, roof, roof]
+    axes.plot(xs, ys, label=label, color=color)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG file."""
     with whole_file(path) as part:
         figure.savefig(part, format="png", dpi=150)

@@ -13,6 +13,7 @@ from typing import Any
 
 from cost.cells import Cell, Library
 from cost.liberty import thinned, write
+from cost.netlist import MEMORY
 from fpga.tools import run_tool
 
 MAJORITY, PARITY = 0b11101000, 0b10010110
@@ -177,13 +178,13 @@ def adder_cells(adder: Adder) -> str:
     return text.replace("CELL;", f"{adder.cell} cell({pins});")
 
 
-def script(recipe: Recipe, top: str, adder: Adder | None) -> str:
-    """Return the commands of Yosys."""
+def script(recipe: Recipe, top: str, adder: Adder | None, parts: bool = False) -> str:
+    """Return the commands of Yosys; see :func:`synthesize`."""
     lines = [
         "read_verilog -sv design.v",
         f"hierarchy -check -top {top}",
         "proc",
-        "flatten",
+        "" if parts else "flatten",
         "opt -full",
         "wreduce",
         "peepopt",
@@ -194,7 +195,7 @@ def script(recipe: Recipe, top: str, adder: Adder | None) -> str:
         "opt -fast",
         "memory -nomap",
         "opt -fast -full",
-        "memory_map",
+        f"memory_map {HELD if parts else ''}",
     ]
     if adder is not None:
         lines += [
@@ -219,15 +220,31 @@ def script(recipe: Recipe, top: str, adder: Adder | None) -> str:
         "opt_clean -purge",
         "setundef -zero",
         "hilomap -singleton",
+        "flatten -noscopeinfo" if parts else "",
         "write_json netlist.json",
     ]
     return "\n".join(line for line in lines if line) + "\n"
 
 
+HELD = f"t:{MEMORY} r:RD_CLK_ENABLE<1 %i scaler/t:{MEMORY} %u"
+"""Memories that become registers: those that are read without a clock, and scalers' few words."""
+
+
 def synthesize(
-    verilog: str, top: str, library: Library, recipe: Recipe, dont_use: list[str]
+    verilog: str,
+    top: str,
+    library: Library,
+    recipe: Recipe,
+    dont_use: list[str],
+    parts: bool = False,
 ) -> dict[str, Any]:
     """Map a design to the cells of a library.
+
+    Parameters
+    ----------
+    parts : bool
+        Map each module on its own, and keep memories that are read by a clock: blocks of static
+        memory. Names of cells then begin with those of the instances that they are in.
 
     Returns
     -------
@@ -251,10 +268,11 @@ def synthesize(
         (folder / "resets.v").write_text(RESETS)
         if adder is not None:
             (folder / "cells.v").write_text(adder_cells(adder))
-        (folder / "synthesis.ys").write_text(script(recipe, top, adder))
+        (folder / "synthesis.ys").write_text(script(recipe, top, adder, parts))
         run_tool("yosys", ["-q", "-s", "synthesis.ys"], folder)
         module = json.loads((folder / "netlist.json").read_text())["modules"][top]
-    foreign = sorted({cell["type"] for cell in module["cells"].values()} - cells)
+    kept = {MEMORY} if parts else set[str]()
+    foreign = sorted({cell["type"] for cell in module["cells"].values()} - cells - kept)
     if foreign:
         raise RuntimeError(
             f"yosys must map to cells of library {library.name}, got {', '.join(foreign)}"

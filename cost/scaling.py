@@ -1,8 +1,11 @@
 """Scaling of energy between technology nodes: Stillmaker and Baas, Integration 58 (2017).
 
 Energy at a node is ``a V**2 + b V + c`` in units of their own, so an energy known at one node and
-voltage is divided by its value there and multiplied by that at the other. The coefficients are
-those in Accelergy's ``scaling.py`` at commit ba4e9dac.
+voltage is divided by its value there and multiplied by that at the other. From 45 nm on the paper
+has two families of transistors; these are the high-performance ones throughout, as in the authors'
+corrigendum. The coefficients are those in UCLA NanoCAD's ``nodeScale`` at commit a912c607.
+(Accelergy's table at commit ba4e9dac has low-power rows at 45 and 32 nm beside high-performance
+ones below, which makes the step between them too large.)
 """
 
 from models.checks import require
@@ -11,8 +14,8 @@ ENERGY = {
     130: (7.171, -6.709, 2.904),
     90: (4.762, -4.781, 2.092),
     65: (3.755, -4.398, 1.975),
-    45: (1.103, -0.362, 0.2767),
-    32: (0.9559, -0.7823, 0.471),
+    45: (1.018, -0.3107, 0.1539),
+    32: (0.8367, -0.4341, 0.1701),
     20: (0.373, -0.1582, 0.04104),
     16: (0.2958, -0.1241, 0.03024),
     14: (0.2363, -0.09675, 0.02239),
@@ -21,7 +24,10 @@ ENERGY = {
 }
 """Coefficients by node in nm."""
 
-AREA = {45: 1.0, 32: 0.46, 20: 0.21, 16: 0.19, 14: 0.17, 10: 0.10, 7: 0.059}
+AREA = {
+    130: 6.4, 90: 2.8, 65: 1.5, 45: 1.0, 32: 0.46, 20: 0.21, 16: 0.19, 14: 0.17, 10: 0.10,
+    7: 0.059,
+}  # fmt: skip
 """Area relative to 45 nm."""
 
 

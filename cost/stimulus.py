@@ -54,6 +54,12 @@ class Drive:
     begin: int
     end: int
 
+    @property
+    def counted(self) -> range:
+        """Cycles in which every stage works: operands still come, and results are worked on."""
+        require(self.begin < self.end, "work", f"last more than {self.begin} cycles", self.end)
+        return range(self.begin, self.end)
+
 
 def drive(work: Work, config: HardwareConfig) -> Drive:
     """Drive a unit of :mod:`fpga.unit` with one pass over ternary or binary weights.
@@ -82,7 +88,9 @@ def drive(work: Work, config: HardwareConfig) -> Drive:
     late = 2 + depth
     ports = {
         "weights": _held(pack(image)[word], cycles),
-        "digit": _held(_bits(_digits(work, config), digit_layout(config).elem_shape.width), cycles),
+        "digit": _held(
+            _bits(steps_of(work, config), digit_layout(config).elem_shape.width), cycles
+        ),
         "mask": flag(np.arange(cycles), 0),
         "term_load": flag(step[digit == 0], 0),
         "valid": flag(step, late),
@@ -101,18 +109,22 @@ def drive_element(work: Work, config: HardwareConfig) -> Drive:
     unit = drive(work, config)
     ports = {name: values for name, values in unit.ports.items() if name not in ("add", "clear")}
     if config.kind == "lut":
-        ports["digit"] = _held(_tables(_digits(work, config), config), len(ports["valid"]))
+        ports["digit"] = _held(_tables(steps_of(work, config), config), len(ports["valid"]))
     ports["digit"] = np.concatenate([ports["digit"][:1], ports["digit"][:-1]])
     return Drive(ports, unit.begin, unit.end)
 
 
-def _digits(work: Work, config: HardwareConfig) -> NDArray[np.int64]:
-    """Cut activations into digits, top one first: (sequences, steps, lanes)."""
-    codes = work.codes.reshape(len(work.codes), -1, 1, config.lanes)
-    shift = config.digit * np.arange(config.digits)[::-1, None]
-    digits = codes >> shift
-    digits[:, :, 1:] &= (1 << config.digit) - 1
-    return digits.reshape(len(codes), -1, config.lanes)
+def cut(codes: NDArray[np.integer], config: HardwareConfig) -> NDArray[np.int64]:
+    """Cut activations into digits, top one first: (...) to (..., digits)."""
+    digits = codes[..., None].astype(np.int64) >> config.digit * np.arange(config.digits)[::-1]
+    digits[..., 1:] &= (1 << config.digit) - 1
+    return digits
+
+
+def steps_of(work: Work, config: HardwareConfig) -> NDArray[np.int64]:
+    """Return the digits of each step: (sequences, steps, lanes)."""
+    digits = cut(work.codes.reshape(len(work.codes), -1, config.lanes), config)
+    return digits.transpose(0, 1, 3, 2).reshape(len(work.codes), -1, config.lanes)
 
 
 def _tables(digits: NDArray[np.int64], config: HardwareConfig) -> NDArray[np.uint64]:
@@ -133,21 +145,45 @@ def _bits(values: NDArray[np.int64], width: int) -> NDArray[np.uint64]:
 
 def drive_baseline(work: Work, lanes: int, weight_bits: int, act_bits: int) -> Drive:
     """Drive a baseline with a word each cycle; operands come a cycle after their weights."""
-    sequences, _, columns = work.weights.shape
-    words = columns // lanes
-    cycles = words + AFTER
-
-    def bits(values: NDArray[np.integer], width: int) -> NDArray[np.uint64]:
-        laid = values.reshape(sequences, words, lanes, 1).astype(np.int64) >> np.arange(width) & 1
-        return pack(laid.transpose(1, 2, 3, 0).reshape(words, -1, sequences))
-
-    digit = bits(work.codes, act_bits)
+    weights = _words(work.weights[:, 0], lanes, weight_bits)
+    digit = _words(work.codes, lanes, act_bits)
+    cycles = len(weights) + AFTER
     ports = {
-        "weights": _held(bits(work.weights, weight_bits), cycles),
+        "weights": _held(weights, cycles),
         "digit": _held(np.concatenate([digit[:1], digit]), cycles),
         "term_load": np.full((cycles, 1, digit.shape[-1]), ~np.uint64(0)),
     }
-    return Drive(ports, 2, words)
+    return Drive(ports, 2, len(weights))
+
+
+def drive_counter(work: Work, lanes: int, bits: int) -> Drive:
+    """Drive a counter: bits of all words' activations, the top ones first."""
+    sequences, _, columns = work.weights.shape
+    words = columns // lanes
+    weights = _words(work.weights[:, 0], lanes, 1)
+    planes = [_words(work.codes >> bit, lanes, 1) for bit in reversed(range(bits))]
+    cycle = np.arange(words * bits)
+
+    def flag(at: NDArray[np.bool_]) -> NDArray[np.uint64]:
+        column = np.where(at, ~np.uint64(0), np.uint64(0))[:, None, None]
+        return np.broadcast_to(
+            _held(column, len(cycle) + AFTER), (len(cycle) + AFTER, 1, sequences // 64)
+        )
+
+    ports = {
+        "weights": _held(np.concatenate([weights] * bits), len(cycle) + AFTER),
+        "digit": _held(np.concatenate(planes), len(cycle) + AFTER),
+        "clear": flag(cycle == 0),
+        "shift": flag(cycle % words == 0),
+        "negative": flag(cycle < words),
+    }
+    return Drive(ports, 2, len(cycle))
+
+
+def _words(values: NDArray[np.integer], lanes: int, width: int) -> NDArray[np.uint64]:
+    """Pack integers of words, (sequences, columns): (words, lanes * width, sequences / 64)."""
+    laid = values.reshape(len(values), -1, lanes, 1).astype(np.int64) >> np.arange(width) & 1
+    return pack(laid.transpose(1, 2, 3, 0).reshape(laid.shape[1], -1, len(values)))
 
 
 def pack(bits: NDArray[np.integer]) -> NDArray[np.uint64]:
@@ -174,6 +210,20 @@ def _held(values: NDArray[np.uint64], cycles: int) -> NDArray[np.uint64]:
     return np.concatenate([values, np.repeat(values[-1:], cycles - len(values), 0)])
 
 
+STEPS = {2: 0.9957, 3: 0.5860, 4: 0.3352, 5: 0.1881, 6: 0.1041, 7: 0.0569, 8: 0.0308}
+"""By bits: the step of the quantizer that has the least mean square error for a normal distribution
+of deviation 1 (Max, IRE Transactions on Information Theory 6, 1960)."""
+
+
+def deviation(high: int) -> float:
+    """Return the standard deviation of normal values that are rounded to integers up to ``high``.
+
+    That of the best quantizer; above 8 bits a fourth of ``high``, which is near it.
+    """
+    bits = high.bit_length() + 1
+    return 1 / STEPS[bits] if bits in STEPS else high / 4
+
+
 def random_work(
     sequences: int, columns: int, weights: tuple[int, int], codes: tuple[int, int], seed: int
 ) -> Work:
@@ -182,15 +232,15 @@ def random_work(
     Parameters
     ----------
     weights, codes : tuple of int
-        Smallest and largest. Up to three weights each have the same probability; more, and codes
-        of either sign, are of a normal distribution whose fourfold deviation is the largest.
+        Smallest and largest. Up to three weights each have the same probability, and so have codes
+        without sign; others are those of a normal distribution, see :func:`deviation`.
     """
     rng = np.random.default_rng(seed)
 
     def values(low: int, high: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
         if high - low < 3 or low == 0:
             return rng.integers(low, high + 1, shape)
-        return np.clip(np.rint(rng.normal(0, high / 4, shape)), low, high).astype(np.int64)
+        return np.clip(np.rint(rng.normal(0, deviation(high), shape)), low, high).astype(np.int64)
 
     drawn = values(*weights, (sequences, 1, columns)).astype(np.int8)
     return Work(drawn, values(*codes, (sequences, columns)), f"random, seed {seed}")

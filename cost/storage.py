@@ -1,7 +1,7 @@
 """Storage: what a format keeps of each weight, and how often the array passes over it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.checks import require
 from models.cli import nearest
@@ -26,6 +26,7 @@ class Storage:
         The planes are the two of one ternary weight, which ``addsub`` and ``lut`` take at once.
     group : int
         Columns that share coefficients; 0 for whole rows.
+    coefficient_bits : int
     """
 
     name: str
@@ -34,11 +35,12 @@ class Storage:
     terms: int
     ternary: bool = False
     group: int = 0
+    coefficient_bits: int = COEFFICIENT_BITS
 
     def stored_bits(self, out: int, inputs: int) -> float:
         """Return the bits of a layer: weights, coefficients of each group and term, row scales."""
         groups = -(-inputs // self.group) if self.group else 1
-        coefficients = COEFFICIENT_BITS * self.terms * groups if self.terms else 0
+        coefficients = self.coefficient_bits * self.terms * groups if self.terms else 0
         return out * (self.bits * inputs + coefficients + ROW_SCALE_BITS)
 
 
@@ -50,7 +52,7 @@ PLAIN = {
     "ternary": Storage("ternary", 2, 2, 2, True, group=64),
     "signs": Storage("signs", 2, 2, 2, group=64),
 }
-"""By name; ``k`` and ``group`` can be given, as in ``signs:k=3,group=36``."""
+"""By name; ``group`` can be given, of signs ``k`` and ``coef_bits`` too: ``signs:k=3,group=36``."""
 
 
 def storage_of(text: str) -> Storage:
@@ -65,15 +67,19 @@ def storage_of(text: str) -> Storage:
     require(
         name in PLAIN, "format", f"be one that costs are known of ({nearest(name, PLAIN)})", name
     )
-    plain, options = PLAIN[name], {"k": PLAIN[name].planes, "group": PLAIN[name].group}
+    plain = PLAIN[name]
+    allowed = {"group": plain.group}
+    if name == "signs":
+        allowed |= {"k": plain.planes, "coef_bits": COEFFICIENT_BITS}
     for option in filter(None, rest.split(",")):
-        match = re.fullmatch(r"(k|group)=(\d+)", option)
-        if match is None or (match[1] == "k" and name != "signs"):
-            allowed = "k=N or group=N" if name == "signs" else "group=N"
-            raise ValueError(f"option of format {name} must be {allowed}, got {option}")
-        options[match[1]] = int(match[2])
-    planes, group = options["k"], options["group"]
-    require(name != "signs" or 1 <= planes <= 16, "k of format signs", "be from 1 to 16", planes)
-    bits = planes if name == "signs" else plain.bits
-    terms = planes if name == "signs" else plain.terms
-    return Storage(text, bits, planes, terms, plain.ternary, group)
+        match = re.fullmatch(r"(\w+)=(\d+)", option)
+        if match is None or match[1] not in allowed:
+            known = " or ".join(f"{key}=N" for key in allowed)
+            raise ValueError(f"option of format {name} must be {known}, got {option}")
+        allowed[match[1]] = int(match[2])
+    if name != "signs":
+        return replace(plain, name=text, group=allowed["group"])
+    planes, bits = allowed["k"], allowed["coef_bits"]
+    require(1 <= planes <= 16, "k of format signs", "be from 1 to 16", planes)
+    require(2 <= bits <= 16, "coef_bits of format signs", "be from 2 to 16", bits)
+    return Storage(text, planes, planes, planes, False, allowed["group"], bits)

@@ -13,8 +13,8 @@ from cost.timing import Timing, analyze
 from cost.units import Unit
 from fpga.tools import tool_version
 
-STEP = 25
-"""Timed simulation: steps in the slowest path's time at least."""
+STEPS = 8
+"""Timed simulation: steps of time in the slowest gate's delay."""
 
 INCLUDED = "pins of the cells and inside them; no wires, no clock tree"
 
@@ -33,7 +33,7 @@ class Figures:
     cycle : Energy
         With zero-delay activity: no glitches.
     cycle_glitches : Energy or None
-        With transport delays: an upper bound of them.
+        With the delays of gates.
     """
 
     area: float
@@ -84,10 +84,10 @@ def run(unit: Unit, netlist: Netlist, work: Work, timing: Timing | None = None) 
     """Simulate work on a unit's gates; fail unless its results are right."""
     driven = unit.drive(work)
     if timing is None:
-        activity = simulate(netlist, driven.ports, driven.begin)
+        activity = simulate(netlist, driven.ports, driven.counted)
     else:
-        step = max(timing.delays.values()) / STEP * 5
-        activity = simulate(netlist, driven.ports, driven.begin, timing.delays, step)
+        step = max(timing.delays.values()) / STEPS
+        activity = simulate(netlist, driven.ports, driven.counted, timing.delays, step)
     if not unit.right(work, activity, driven):
         raise RuntimeError("gates must compute the sums of products, got others")
     return activity
@@ -143,7 +143,7 @@ def record(
             "clock": femto(cycle.clock),
             "leakage": femto(leak),
             "all": femto(cycle.dynamic + leak),
-            "all with glitches at most": femto(glitches.dynamic + leak) if glitches else None,
+            "all with glitches": femto(glitches.dynamic + leak) if glitches else None,
         },
         "macs_a_cycle": unit.macs,
         "fJ_per_mac": femto((cycle.dynamic + leak) / unit.macs),

@@ -4,15 +4,17 @@ One library is characterized and fitted. Others have its prices times the ratio 
 units' figures on both: the range over these units is the range of every price.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cost.fit import fit
-from cost.inventory import PRIMITIVES
+from cost.components import fit_engines, key_of
+from cost.fit import Fit, fit
 from cost.prices import Prices, read_tables
+from cost.toggling import CLOCK, DATA
 
 INT8 = ("INT8 x INT8, array", "INT8 x INT8, booth")
 
@@ -27,6 +29,19 @@ class Node:
     file: str
 
 
+LIBRARIES = {"sky130": 130, "sg13g2": 130, "asap7": 7}
+"""Names and nodes in nm of the libraries that there are records of; the first one is fitted."""
+
+
+def nodes_of(records: Path) -> list[Node]:
+    """Read the records of all libraries from a folder."""
+    return [
+        Node(name, nm, json.loads((records / f"{name}.json").read_text()),
+             f"docs/records/{name}.json")
+        for name, nm in LIBRARIES.items()
+    ]  # fmt: skip
+
+
 COMMON = """\
 real_operation = {value = [0.4, 1.1], unit = "pJ", node = 45, voltage = 0.9, \
 source = "Horowitz, ISSCC 2014: FP16 addition and multiplication"}
@@ -38,52 +53,100 @@ source = "assumption: pre-layout figures have neither, and may be off by a facto
 
 
 def ratios(one: Mapping[str, Any], other: Mapping[str, Any], figure: str) -> list[float]:
-    """Return one library's figures by another's, for the units that both have."""
+    """Return one library's figures by another's, for the units that both have.
+
+    Parameters
+    ----------
+    figure : str
+        ``area``, or ``clock`` or ``data``: the parts of a cycle's energy.
+    """
     both = [name for name in one if name in other and one[name]["unit"] != "baseline"]
 
     def value(record: Mapping[str, Any]) -> float:
+        cycle = record["cycle_fJ"]
         if figure == "area":
             return record["area_um2"]
-        return record["cycle_fJ"]["all"] - record["cycle_fJ"]["leakage"]
+        return cycle["clock"] if figure == "clock" else cycle["switching"] + cycle["internal"]
 
     return [value(one[name]) / value(other[name]) for name in both]
 
 
-def text_of(characterized: Sequence[dict[str, Any]], fitted: Node, others: Sequence[Node]) -> str:
+@dataclass(frozen=True)
+class _Group:
+    """Prices of one kind: names with values, by whose ratio they go to other libraries."""
+
+    prefix: str
+    unit: str
+    figures: tuple[str, ...]
+    source: str
+    prices: Mapping[str, float]
+
+
+def _groups(
+    characterized: Sequence[dict[str, Any]], engines: Sequence[dict[str, Any]]
+) -> list[_Group]:
+    area, energy = fit(characterized, "area_um2"), fit(characterized, "energy")
+    element, engine = "docs/records/characterization.json", "docs/records/engines.json"
+    clock = {name: energy.prices[name] for name in CLOCK}
+    data = {name: energy.prices[name] for name in DATA}
+    return [
+        _Group("energy", "fJ", ("clock",), element, clock),
+        _Group("energy", "fJ", ("data",), element, data),
+        _Group("energy", "fJ", ("clock", "data"), engine, _flat(engines, energy, "energy")),
+        _Group("area", "um2", ("area",), element, area.prices),
+        _Group("area", "um2", ("area",), engine, _flat(engines, area, "area_um2")),
+    ]
+
+
+def _flat(engines: Sequence[dict[str, Any]], elements: Fit, figure: str) -> dict[str, float]:
+    prices = fit_engines(engines, elements, figure).prices
+    return {
+        key_of(component, feature): price
+        for component, features in prices.items()
+        for feature, price in features.items()
+    }
+
+
+def text_of(
+    characterized: Sequence[dict[str, Any]],
+    engines: Sequence[dict[str, Any]],
+    fitted: Node,
+    others: Sequence[Node],
+) -> str:
     """Return ``technologies.toml``."""
-    energy, area = fit(characterized, "energy"), fit(characterized, "area_um2")
+    groups = _groups(characterized, engines)
     lines = [
-        "# Prices of primitives (cost/inventory.py) and of what else a token needs, by technology.",
-        "# Written by: python -m sim characterize; area in um2, pre-layout.",
+        "# Prices of primitives (cost/inventory.py, toggling.py), of components' features",
+        "# (components.py) and of what else a token needs, by technology; pre-layout.",
+        "# Written by: python -m sim characterize docs/records --prices cost/technologies.toml",
     ]
     for node in [fitted, *others]:
-        first = next(iter(node.records.values()))
-        volts = first["voltage"]
+        volts = next(iter(node.records.values()))["voltage"]
+        at = f"node = {node.nm}, voltage = {volts}"
         lines += ["", f"[{node.name}]", f"node = {node.nm}", f"voltage = {volts}"]
-        for figure, prices, unit in (("energy", energy, "fJ"), ("area", area, "um2")):
-            low = high = 1.0
-            source = f"fit to {fitted.file}"
+        for group in groups:
+            low, high, source = 1.0, 1.0, f"fit to {group.source}"
             if node is not fitted:
-                found = ratios(node.records, fitted.records, figure)
+                found = [r for f in group.figures for r in ratios(node.records, fitted.records, f)]
                 low, high = min(found), max(found)
                 source += f", times {low:.3g} to {high:.3g}: the standard units of {node.file}"
-            for name in PRIMITIVES:
-                ends = [float(f"{prices.prices[name] * factor:.4g}") for factor in (low, high)]
+            for name, price in group.prices.items():
+                ends = [float(f"{price * factor:.4g}") for factor in (low, high)]
                 value = ends[0] if ends[0] == ends[1] else ends
                 lines.append(
-                    f'{figure}_{name} = {{value = {value}, unit = "{unit}", node = {node.nm}, '
-                    f'voltage = {volts}, source = "{source}"}}'
+                    f'{group.prefix}_{name} = {{value = {value}, unit = "{group.unit}", {at}, '
+                    f'source = "{source}"}}'
                 )
         leaks = [one["leakage_nW"] / one["area_um2"] for one in node.records.values()]
         macs, source = _macs(node, fitted)
         lines += [
             (
-                f'leakage = {{value = [{min(leaks):.3g}, {max(leaks):.3g}], unit = "nW", '
-                f'node = {node.nm}, voltage = {volts}, source = "of a um2, {node.file}"}}'
+                f'leakage = {{value = [{min(leaks):.3g}, {max(leaks):.3g}], unit = "nW", {at}, '
+                f'source = "of a um2, {node.file}"}}'
             ),
             (
-                f'int8_mac = {{value = [{min(macs):.4g}, {max(macs):.4g}], unit = "fJ", '
-                f'node = {node.nm}, voltage = {volts}, source = "{source}"}}'
+                f'int8_mac = {{value = [{min(macs):.4g}, {max(macs):.4g}], unit = "fJ", {at}, '
+                f'source = "{source}"}}'
             ),
             COMMON.rstrip(),
         ]
@@ -92,9 +155,10 @@ def text_of(characterized: Sequence[dict[str, Any]], fitted: Node, others: Seque
 
 def _macs(node: Node, fitted: Node) -> tuple[list[float], str]:
     """Return fJ of 8-bit products: of a library's baselines, or of the fitted one's by ratio."""
-    if all(name in node.records for name in INT8):
-        return [node.records[name]["fJ_per_mac"] for name in INT8], f"baselines of {node.file}"
-    found = ratios(node.records, fitted.records, "energy")
+    own = [node.records[name]["fJ_per_mac"] for name in INT8 if name in node.records]
+    if own:
+        return own, f"baselines of {node.file}"
+    found = [r for f in ("clock", "data") for r in ratios(node.records, fitted.records, f)]
     macs = [fitted.records[name]["fJ_per_mac"] for name in INT8]
     source = f"baselines of {fitted.file}, times {min(found):.3g} to {max(found):.3g}"
     return [min(macs) * min(found), max(macs) * max(found)], source

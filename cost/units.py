@@ -1,13 +1,23 @@
 """What is measured: a processing element, a row with its accumulator, or a baseline."""
 
 from dataclasses import asdict, dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 
 from cost.activity import Activity
 from cost.baseline import Baseline
-from cost.stimulus import Drive, Work, drive, drive_baseline, drive_element, integers
+from cost.counter import Counter
+from cost.stimulus import (
+    Drive,
+    Work,
+    drive,
+    drive_baseline,
+    drive_counter,
+    drive_element,
+    integers,
+)
 from fpga.unit import ACCUMULATOR_BITS, unit_verilog
 from hwgen.config import HardwareConfig
 from hwgen.emit import emit_parts
@@ -31,6 +41,11 @@ class Element:
     def lanes(self) -> int:
         """Columns of a word."""
         return self.config.lanes
+
+    @property
+    def word_cycles(self) -> int:
+        """Cycles that a word takes."""
+        return self.config.digits
 
     @property
     def weights(self) -> tuple[int, int]:
@@ -114,6 +129,11 @@ class Plain:
         return self.baseline.lanes
 
     @property
+    def word_cycles(self) -> int:
+        """Cycles that a word takes."""
+        return 1
+
+    @property
     def weights(self) -> tuple[int, int]:
         """Smallest and largest weight: symmetric."""
         most = (1 << self.baseline.weight_bits - 1) - 1
@@ -158,4 +178,71 @@ class Plain:
         return {"unit": "baseline", **asdict(self.baseline)}
 
 
-Unit = Element | Plain
+@dataclass(frozen=True)
+class Counting:
+    """A counter as a unit to measure, with 8-bit activations."""
+
+    counter: Counter
+
+    top = "pe"
+    bits = 8
+
+    @property
+    def config(self) -> HardwareConfig:
+        """The circuit whose elements do the same."""
+        return HardwareConfig(pe=1, k=1, lanes=self.counter.lanes, act_bits=self.bits)
+
+    @property
+    def lanes(self) -> int:
+        """Columns of a word."""
+        return self.counter.lanes
+
+    @property
+    def word_cycles(self) -> int:
+        """Cycles that a word takes."""
+        return self.bits
+
+    @property
+    def weights(self) -> tuple[int, int]:
+        """Smallest and largest weight."""
+        return 0, 1
+
+    @property
+    def codes(self) -> tuple[int, int]:
+        """Smallest and largest activation."""
+        return -(1 << self.bits - 1), (1 << self.bits - 1) - 1
+
+    @property
+    def macs(self) -> float:
+        """Multiplications a cycle."""
+        return self.lanes / self.bits
+
+    @property
+    def bit_macs(self) -> float:
+        """Bits of activations times weights a cycle."""
+        return float(self.lanes)
+
+    def verilog(self) -> str:
+        """Return its Verilog."""
+        return self.counter.verilog()
+
+    def drive(self, work: Work) -> Drive:
+        """Return what its ports get."""
+        return drive_counter(work, self.lanes, self.bits)
+
+    def right(self, work: Work, activity: Activity, end: Drive) -> bool:
+        """Whether the accumulator held the sums of products."""
+        got = integers(activity.outputs["sum"][end.end + 1], ACCUMULATOR_BITS)
+        return np.array_equal(got, work.expected())
+
+    def describe(self) -> dict[str, Any]:
+        """Return what it is."""
+        return {"unit": "counter", **asdict(self.counter), "act_bits": self.bits}
+
+
+Unit = Element | Plain | Counting
+
+
+def columns_of(unit: Unit, cycles: int) -> int:
+    """Return the columns of work that keeps a unit busy for so many cycles or a few more."""
+    return ceil(cycles / unit.word_cycles) * unit.lanes

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cost.fit import Fit, config_of, value_of, worked
-from cost.inventory import PRIMITIVES, element
+from cost.fit import Fit, config_of, counts_of, value_of
+from cost.toggling import priced
 from hwgen.config import HardwareConfig
 
 BITS = (1, 2, 4, 8)
@@ -37,14 +37,14 @@ class Contest:
     @property
     def agrees(self) -> bool:
         """Whether model and measurement have the same winner."""
-        return not self.model or _least(self.model) == _least(self.measured)
+        return not self.model or least(self.model) == least(self.measured)
 
     def show(self) -> str:
         """Return it as a line."""
 
         def text(figures: Mapping[str, float]) -> str:
             each = ", ".join(f"{kind} {value:.1f}" for kind, value in figures.items())
-            return f"{_least(figures)} ({each})" if figures else "none"
+            return f"{least(figures)} ({each})" if figures else "none"
 
         verdict = "" if self.agrees else "  DISAGREES"
         return (
@@ -95,9 +95,9 @@ def _passes(config: HardwareConfig) -> float:
 
 
 def _model(config: HardwareConfig, fit: Fit, figure: str) -> float:
-    counts = element(config) if figure == "area_um2" else worked(config)
-    return _passes(config) * sum(counts[name] * fit.prices[name] for name in PRIMITIVES)
+    return _passes(config) * priced(counts_of(config, figure), fit.prices)
 
 
-def _least(figures: Mapping[str, float]) -> str:
+def least(figures: Mapping[str, float]) -> str:
+    """Return the kind with the smallest figure."""
     return min(figures, key=lambda kind: figures[kind])

@@ -12,7 +12,7 @@ from cost.liberty import read
 from cost.recipe import Recipe
 from cost.stimulus import random_work
 from cost.synth import measure, record
-from cost.units import Element
+from cost.units import Element, columns_of
 from fpga import qor
 from fpga.boards import board_of
 from fpga.build import build
@@ -26,7 +26,7 @@ from models.files import alone_in
 from models.kept import code_digest
 
 CODE = ("cost", "fpga", "hwgen", "models/kept.py")
-WORDS = 8
+CYCLES = 64
 XILINX = "synth_xilinx -family xc7 -flatten"
 SEED, AIM = 1, 250.0
 """Of placing; MHz that it aims at."""
@@ -135,8 +135,8 @@ def _on_library(config: HardwareConfig, inputs: dict[str, Any]) -> dict[str, Any
     voltage, clock = inputs["voltage"], inputs["clock"] * 1e6
     rule = f"be the technology's {voltage:g} V"
     require(library.voltage == voltage, f"voltage of library {library.name}", rule, library.voltage)
-    unit, low = Element(config), -int(config.signed_weights)
-    work = random_work(64, WORDS * config.lanes, (low, 1), config.code_range, seed=SEED)
+    unit = Element(config)
+    work = random_work(64, columns_of(unit, CYCLES), unit.weights, unit.codes, seed=SEED)
     recipe = Recipe(period=1 / clock)
     done = measure(unit, library, recipe, work, inputs["library"]["dont_use"])
     return record(unit, library, recipe, work, done, clock)

@@ -112,7 +112,7 @@ def _references(progress: Progress) -> list[dict[str, Any]]:
             )  # fmt: skip
             source = f"roofline of {gpu['bandwidth'].source}; not measured"
             speed = Figure(1 / at.seconds.high, 1 / at.seconds.low, "published", source)
-            joules = Figure.of(at.joules, "published", source)
+            joules = Figure.of(at.read_joules, "published", source)
             found.append({
                 "name": f"{name}, FP16, batch {at.batch}",
                 "figures": base | {

@@ -35,6 +35,7 @@ UNITS: dict[str, tuple[HardwareConfig, Bar]] = {
     "addsub, 4 bits": (replace(_ADDSUB, act_bits=4, digit=0), Bar(lut4_per_mac=9.5)),
     "addsub, 3 bits": (replace(_ADDSUB, act_bits=3, digit=0), Bar(lut4_per_mac=8.4)),
     "addsub, 2 bits": (replace(_ADDSUB, act_bits=2, digit=0), Bar(lut4_per_mac=6.6)),
+    "addsub, 1 bits": (replace(_ADDSUB, act_bits=1, act_signed=False, digit=0), Bar()),
     "lut, 4 rows": (_LUT, Bar(lut4_per_mac=36)),
     "addsub, plain": (replace(_ADDSUB, mapping="plain"), Bar()),
     "popcount, plain": (replace(_POPCOUNT, mapping="plain"), Bar()),

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cost.components import fit_engines
 from cost.engine import Chip, tiling_of, token
 from cost.fit import BARS, fit
 from cost.gpu import best, model_bytes, roofline
@@ -21,9 +22,13 @@ from cost.inventory import element
 from cost.prices import Price, read_tables
 from cost.published import rows, worked_case
 from cost.scaling import energy_factor
+from cost.stimulus import random_work
 from cost.storage import storage_of
-from cost.technology import Node, gpus, memories, technologies, text_of
+from cost.technology import gpus, memories, nodes_of, technologies, text_of
 from cost.terms import COMPONENTS, by_component, explain
+from cost.toggling import operand_toggles, work_toggles
+from cost.units import Element, columns_of
+from cost.winner import contests, least
 from cost.workload import Linear, known, of_config, shape_of
 from hwgen.config import HardwareConfig
 from hwgen.tiling import Tiling
@@ -67,15 +72,52 @@ def test_fits_hold_their_bars() -> None:
         assert found.errors()[1] <= worst
 
 
-def test_prices_are_those_of_the_records() -> None:
+def test_engines_prices_hold_on_other_engines() -> None:
+    """The same bars, on whole engines with their scalers, controls and buffers' controls."""
     kept = json.loads((RECORDS / "characterization.json").read_text())
-    nodes = [
-        Node(name, nm, json.loads((RECORDS / f"{name}.json").read_text()),
-             f"docs/records/{name}.json")
-        for name, nm in (("sky130", 130), ("sg13g2", 130), ("asap7", 7))
+    engines = json.loads((RECORDS / "engines.json").read_text())
+    for figure, (mean, worst) in BARS.items():
+        found = fit_engines(engines, fit(kept, figure), figure)
+        assert len(found.totals(1)) >= 3
+        assert found.errors()[0] <= mean
+        assert found.errors()[1] <= worst
+        assert {row[1] for row in found.rows} == {"elements", *found.prices}
+
+
+def test_toggles_are_those_of_work() -> None:
+    """Expected from the distribution of codes, and counted: within 3 %, the noise of the sample."""
+    for kind, bits, digit in (("popcount", 8, 1), ("popcount", 2, 1), ("addsub", 8, 0),
+                              ("addsub", 8, 4), ("addsub", 3, 0)):  # fmt: skip
+        config = HardwareConfig(pe=1, k=2 - (kind == "popcount"), kind=kind, lanes=32,
+                                act_bits=bits, digit=digit)  # fmt: skip
+        unit = Element(config)
+        work = random_work(64, columns_of(unit, 64), unit.weights, unit.codes, seed=3)
+        assert work_toggles(work, config) == pytest.approx(operand_toggles(config), rel=0.03)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_the_kind_that_wins_is_the_one_of_synthesis(bits: int) -> None:
+    """By area and energy on cells, and by LUTs on an ECP5: popcount at 1 bit, else addsub."""
+    kept = json.loads((RECORDS / "characterization.json").read_text())
+    ecp5 = json.loads((RECORDS / "ecp5.json").read_text())
+    held = [
+        one for one in contests(kept, fit(kept, "area_um2"), fit(kept, "energy"), ecp5)
+        if one.bits == bits
     ]  # fmt: skip
-    written = Path("cost/technologies.toml")
-    assert text_of(kept, nodes[0], nodes[1:]) == (RECORDS.parents[1] / written).read_text()
+    assert {one.truth for one in held} == {"synthesis", "ECP5"}
+    for one in held:
+        assert one.agrees
+        assert least(one.measured) == ("popcount" if bits == 1 else "addsub")
+
+
+def test_prices_are_those_of_the_records() -> None:
+    kept, engines = (
+        json.loads((RECORDS / f"{name}.json").read_text())
+        for name in ("characterization", "engines")
+    )
+    nodes = nodes_of(RECORDS)
+    written = RECORDS.parents[1] / "cost" / "technologies.toml"
+    assert text_of(kept, engines, nodes[0], nodes[1:]) == written.read_text()
 
 
 def test_every_price_has_a_source() -> None:
@@ -172,7 +214,7 @@ def test_gpu_by_hand() -> None:
     held = model_bytes(model, fp16, fp16) + model.cache_elements()
     assert math.isclose(one.seconds.low, held / (3.35e12 * 0.9))
     assert one.bound == "memory"
-    assert best(model, fp16, fp16, h100, 0).joules.high < one.joules.low
+    assert best(model, fp16, fp16, h100, 0).read_joules.high < one.read_joules.low
     line = "LLaMA-2-70B in fp16 with a batch of 1 must fit 80 GB of h100, got 137 GB"
     with pytest.raises(ValueError, match=line):
         roofline(shape_of("LLaMA-2-70B"), fp16, fp16, h100, 0, 1)

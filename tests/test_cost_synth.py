@@ -12,6 +12,7 @@ import pytest
 from cost.activity import simulate
 from cost.baseline import Baseline
 from cost.cells import Library
+from cost.counter import Counter
 from cost.functions import parse as parse_function
 from cost.liberty import parse, read
 from cost.netlist import build
@@ -20,7 +21,7 @@ from cost.recipe import Recipe, full_adder, synthesize
 from cost.stimulus import integers, pack, random_work, unpack
 from cost.synth import areas, measure, record, run
 from cost.timing import analyze
-from cost.units import Element, Plain, Row, Unit
+from cost.units import Counting, Element, Plain, Row, Unit, columns_of
 from hwgen.config import HardwareConfig
 from tests import liberties
 
@@ -132,9 +133,39 @@ def test_glitches_of_unequal_paths(library: Library) -> None:
     netlist = build(module, library)
     a = pack(np.random.default_rng(3).integers(0, 2, (9, 1, 64)))
     timing = analyze(netlist, library)
-    still, timed = simulate(netlist, {"a": a}), simulate(netlist, {"a": a}, 0, timing.delays, 5e-11)
+    still, timed = (
+        simulate(netlist, {"a": a}),
+        simulate(netlist, {"a": a}, None, timing.delays, 5e-11),
+    )
     assert still.toggles[6] == 0
     assert timed.toggles[6] == 2 * timed.toggles[3] == 2 * still.toggles[3] > 0
+
+
+@pytest.mark.parametrize(("buffers", "passes"), [(1, False), (2, True)])
+def test_short_pulses_are_swallowed(library: Library, buffers: int, passes: bool) -> None:
+    """An XOR that takes twice a buffer's time lets a pulse of two buffers through, not of one."""
+    cells = {
+        f"b{n}": {"type": "BUF", "connections": {"A": [3 + n], "Y": [4 + n]}}
+        for n in range(buffers)
+    }
+    last = 3 + buffers
+    cells["x"] = {"type": "XOR", "connections": {"A": [3], "B": [last], "Y": [6]}}
+    ports = CHAIN["ports"] | {"y": {"direction": "output", "bits": [6]}}
+    netlist = build({"ports": ports, "cells": cells}, library)
+    a = pack(np.random.default_rng(3).integers(0, 2, (9, 1, 64)))
+    delays = dict.fromkeys(cells, 1e-10) | {"x": 2e-10}
+    timed = simulate(netlist, {"a": a}, None, delays, 1e-10)
+    assert timed.toggles[6] == (2 * timed.toggles[3] if passes else 0)
+
+
+def test_only_cycles_full_of_work_count() -> None:
+    """From the first one in which results are worked on to the last one that brings operands."""
+    config = HardwareConfig(pe=1, kind="addsub", lanes=4, stage_every=1)
+    unit = Element(config)
+    work = random_work(64, columns_of(unit, 16), unit.weights, unit.codes, seed=1)
+    assert unit.drive(work).counted == range(2 + config.depth, 16)
+    with pytest.raises(ValueError, match="work must last more than 3 cycles, got 2"):
+        _ = unit.drive(random_work(64, 8, (-1, 1), (-128, 127), seed=1)).counted
 
 
 UNITS: list[tuple[Unit, tuple[int, int]]] = [
@@ -144,6 +175,7 @@ UNITS: list[tuple[Unit, tuple[int, int]]] = [
     (Row(HardwareConfig(pe=1, k=1, lanes=3, act_bits=2)), (0, 1)),
     (Plain(Baseline(4, 3, 3)), (-8, 7)),
     (Plain(Baseline(4, 4, 2, "booth")), (-8, 7)),
+    (Counting(Counter(5)), (0, 1)),
 ]
 
 
@@ -152,10 +184,9 @@ def test_gates_compute_what_they_should(
     unit: Unit, weights: tuple[int, int], library: Library
 ) -> None:
     """:func:`cost.synth.run` raises unless they do; glitches only add energy."""
-    bits = unit.config.act_bits if isinstance(unit, Element) else unit.baseline.act_bits
-    lanes = unit.config.lanes if isinstance(unit, Element) else unit.baseline.lanes
+    bits = unit.baseline.act_bits if isinstance(unit, Plain) else unit.config.act_bits
     low, high = -(1 << bits - 1), (1 << bits - 1) - 1
-    work = random_work(64, 6 * lanes, weights, (low, high), seed=1)
+    work = random_work(64, columns_of(unit, 16), weights, (low, high), seed=1)
     figures = measure(unit, library, Recipe(), work, [], glitches=work)
     assert figures.cycle_glitches is not None
     assert figures.cycle_glitches.dynamic >= figures.cycle.dynamic > 0
@@ -245,6 +276,10 @@ def test_command(tmp_path: Path) -> None:
         (["{}", "--baseline", "8"], "baseline must be two numbers as 8x8, got 8"),
         (["{}", "--baseline", "99x8"], "weight_bits of a baseline must be from 2 to 16, got 99"),
         (["{}", "--clock", "0", "--k", "1"], "clock must be above 0 MHz, got 0.0"),
+        (["{}", "--cycles", "3", "--k", "1"], "cycles must be 16 or more, got 3"),
+        (["{}", "--standard"], "-o must be given with --standard, got none"),
+        (["{}", "--engines"], "-o must be given with --engines, got none"),
+        (["{}", "--engines", "-o", "x.json"], "--layer-of must be given with --engines, got none"),
     ],
 )  # fmt: skip
 def test_refusals(flags: list[str], line: str, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The analytic model against synthesis and against what others published."""
 
+import json
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -26,14 +27,14 @@ def add(commands: Commands) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print errors; exit with 1 if a bar is missed."""
-    import json
-
     from cost.cells import Library
     from cost.characterize import characterize, standard
+    from cost.components import fit_engines
+    from cost.components import report as report_engines
     from cost.fit import BARS, fit, report
     from cost.liberty import read
     from cost.published import rows, table
-    from cost.technology import Node, gpus, memories, technologies, text_of
+    from cost.technology import gpus, memories, nodes_of, technologies, text_of
     from cost.winner import contests
 
     path = arguments.records / "characterization.json"
@@ -47,18 +48,17 @@ def run(arguments: Namespace) -> None:
     for figure, found in fits.items():
         print(report(found, figure))
         missed |= any(error > bar for error, bar in zip(found.errors(), BARS[figure], strict=True))
+    engines = json.loads((arguments.records / "engines.json").read_text())
+    for figure, found in fits.items():
+        print(report_engines(fit_engines(engines, found, figure), figure))
     ecp5 = json.loads((arguments.records / "ecp5.json").read_text())
     held = contests(kept, fits["area_um2"], fits["energy"], ecp5)
     print("which kind wins, for a ternary product:", *(one.show() for one in held), sep="\n  ")
     missed |= not all(one.agrees for one in held)
     if arguments.prices:
-        nodes = []
-        for name, nm in (("sky130", 130), ("sg13g2", 130), ("asap7", 7)):
-            file = f"docs/records/{name}.json"
-            records = json.loads((arguments.records / f"{name}.json").read_text())
-            nodes.append(Node(name, nm, records, file))
+        nodes = nodes_of(arguments.records)
         with whole_file(arguments.prices) as part:
-            part.write_text(text_of(kept, nodes[0], nodes[1:]))
+            part.write_text(text_of(kept, engines, nodes[0], nodes[1:]))
     if arguments.published:
         print(table(rows(technologies(), gpus(), memories(), arguments.records)))
     if missed:

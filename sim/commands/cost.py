@@ -1,9 +1,10 @@
 """What tokens of a model cost on an engine, and on a GPU."""
 
 import json
+import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hwgen.config import HardwareConfig
 from hwgen.flags import add_config_flags, settings_from
@@ -11,7 +12,10 @@ from models.checks import require
 from models.cli import Commands
 
 if TYPE_CHECKING:
+    from cost.compare import Result
     from cost.engine import Chip
+    from cost.gpu import GpuToken
+    from cost.prices import Prices
     from cost.storage import Storage
 
 EXAMPLE = "python -m sim cost LLaMA-2-7B --format ternary --gpu h100 --why"
@@ -32,9 +36,12 @@ def add(commands: Commands) -> None:
     sub.add_argument("--idle", type=float, default=0.0, metavar="W",
                      help="of all that is neither engine nor memory (default: 0)")  # fmt: skip
     sub.add_argument("--prices", type=Path, metavar="FILE", help="TOML in place of our own")
-    sub.add_argument("--gpu", metavar="GPU", help="compare with it: a100 or h100")
+    sub.add_argument("--gpu", metavar="GPU", help="compare with it: a100, h100 or h200")
+    sub.add_argument("--gpu-records", type=Path, default=Path("docs/records/gpu"),
+                     help="of models.gpu record (default: %(default)s)")  # fmt: skip
     sub.add_argument("--why", action="store_true", help="print every term of the first result")
-    sub.add_argument("--picture", type=Path, metavar="FILE", help="write a PNG of where joules go")
+    sub.add_argument("--picture", type=Path, metavar="FILE",
+                     help="write a PNG of where joules go")  # fmt: skip
     sub.add_argument("--roofline", type=Path, metavar="FILE", help="write a PNG of the rooflines")
     sub.add_argument("--pareto", type=Path, metavar="FILE",
                      help="write a PNG of perplexity over joules and speed")  # fmt: skip
@@ -45,10 +52,9 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Print a line for each model, format and technology."""
+    """Print a line for each model, format and technology, and what a GPU needs."""
     from cost.compare import Result, table
     from cost.engine import token
-    from cost.gpu import best, roofline
     from cost.pictures import breakdown, rooflines
     from cost.prices import read_tables, table_of
     from cost.storage import storage_of
@@ -68,20 +74,18 @@ def run(arguments: Namespace) -> None:
                 chip = _chip(arguments, storage, table_of(tables, "technology", technology), memory)
                 done = token(model, storage, head, chip, arguments.context)
                 results.append(Result(model, storage, chip, done))
+    beside = [] if gpu is None else _gpu(arguments, gpu, head, results)
     if arguments.json:
-        print(json.dumps([one.as_json() for one in results], indent=2))
+        rows = [{"model": m, "format": f, **one.as_json()} for m, f, ones in beside for one in ones]
+        engine = [one.as_json() for one in results]
+        print(json.dumps({"engine": engine, "gpu": rows} if gpu else engine, indent=2))
     else:
         print(table(results))
         for warning in dict.fromkeys(w for one in results for w in one.token.warnings):
             print(f"warning: {warning}")
-    if gpu is not None and not arguments.json:
-        for name in dict.fromkeys(arguments.model):
-            model = shape_of(name)
-            for text in dict.fromkeys(["fp16", *arguments.format]):
-                storage = storage_of(text)
-                wide = storage_of("fp16") if text == "fp16" else head
-                for at in (roofline, best):
-                    _print_gpu(at, model, storage, wide, gpu, arguments.context)
+        for model, text, ones in beside:
+            print(f"{arguments.gpu}, {model}, {text}:", *(one.show() for one in ones), sep="\n  ")
+        _print_ratios(arguments, results, beside)
     if arguments.why:
         first = results[0]
         print(f"\n{first.model.name}, {first.storage.name}, {first.chip.technology.name}:")
@@ -89,34 +93,52 @@ def run(arguments: Namespace) -> None:
     if arguments.picture:
         breakdown(results, arguments.picture)
     if arguments.pareto:
-        _pareto(arguments, tables, memory, head)
+        _pareto(arguments, tables, memory, head, beside)
     if arguments.roofline:
         rooflines(results, gpu, arguments.roofline)
 
 
-def _print_gpu(
-    at: Any, model: Any, storage: "Storage", head: "Storage", gpu: Any, ctx: int
+def _gpu(
+    arguments: Namespace, gpu: "Prices", head: "Storage", results: "list[Result]"
+) -> list[tuple[str, str, "list[GpuToken]"]]:
+    """Return what a GPU needs for each model in FP16 and in each format: name, format, tokens.
+
+    What does not fit its memory is said on the error stream and left out.
+    """
+    from cost.storage import storage_of
+    from cost.versus import on_gpu
+
+    found = []
+    for model in {one.model.name: one.model for one in results}.values():
+        for text in dict.fromkeys(["fp16", *arguments.format]):
+            wide = storage_of("fp16") if text == "fp16" else head
+            try:
+                ones = on_gpu(model, storage_of(text), wide, gpu, arguments.context,
+                              arguments.gpu_records)  # fmt: skip
+            except ValueError as error:
+                print(f"left out: {error}", file=sys.stderr)
+                continue
+            found.append((model.name, text, ones))
+    return found
+
+
+def _print_ratios(
+    arguments: Namespace,
+    results: "list[Result]",
+    beside: list[tuple[str, str, "list[GpuToken]"]],
 ) -> None:
-    from cost.gpu import best
+    from cost.versus import ends, ratio
 
-    try:
-        one = (
-            best(model, storage, head, gpu, ctx)
-            if at is best
-            else at(model, storage, head, gpu, ctx, 1)
-        )
-    except ValueError as error:
-        print(f"{gpu.name}: {error}")
-        return
-    speed = [1 / one.seconds.high, 1 / one.seconds.low]
-    print(
-        f"{gpu.name:<8}{model.name:<14}{storage.name:<12} batch {one.batch:<5} "
-        f"{speed[0]:9.3g}..{speed[1]:<9.3g} tokens/s {one.joules.show():>14} J/token "
-        f"({one.bound}; {one.source})"
-    )
+    for result in results:
+        for model, text, ones in beside:
+            if model == result.model.name and text in ("fp16", result.storage.name):
+                for one in ends(ones):
+                    print(ratio(result, arguments.gpu, text, one))
 
 
-def _chip(arguments: Namespace, storage: "Storage", technology: Any, memory: Any) -> "Chip":
+def _chip(
+    arguments: Namespace, storage: "Storage", technology: "Prices", memory: "Prices"
+) -> "Chip":
     from cost.engine import Chip
     from cost.interval import Interval
     from cost.prices import Price
@@ -132,41 +154,41 @@ def _chip(arguments: Namespace, storage: "Storage", technology: Any, memory: Any
         else (storage.planes)
     )
     most = 1 << 17
-    settings |= {"k": k, "columns": most} if "columns" not in settings else {"k": k}
+    settings = {"columns": most, **settings, "k": k, "coef_bits": storage.coefficient_bits}
     idle = Price("idle", Interval.of(arguments.idle), "W", "given by --idle")
     return Chip(HardwareConfig(**settings), arguments.clock * 1e6, technology, memory, idle)
 
 
-def _pareto(arguments: Namespace, tables: Any, memory: Any, head: "Storage") -> None:
-    """Draw every record whose format costs are known of; say which are left out."""
+def _pareto(
+    arguments: Namespace,
+    tables: "dict[str, Prices]",
+    memory: "Prices",
+    head: "Storage",
+    beside: list[tuple[str, str, "list[GpuToken]"]],
+) -> None:
+    """Draw every record of the model whose format costs are known of; say which are left out."""
     from cost.engine import token
-    from cost.pictures import pareto
+    from cost.pareto import Point, pareto, scores
     from cost.prices import table_of
     from cost.storage import storage_of
+    from cost.versus import ends
     from cost.workload import shape_of
 
-    model, rows = shape_of(arguments.model[0]), {}
-    for path in sorted(arguments.perplexity.glob("*.json")):
-        record = json.loads(path.read_text())
-        text = ",".join(
-            option for option in record["asked"]["quantize"]["format"].split(",")
-            if "coef_bits" not in option
-        )  # fmt: skip
-        scores = [
-            result["perplexity"] for one in record.get("evaluated", []) for result in one["results"]
-            if result["version"].startswith("integer")
-        ]  # fmt: skip
-        try:
-            storage = storage_of(text)
-        except ValueError as error:
-            print(f"left out of the picture: {path.name}: {error}")
-            continue
-        if not scores:
-            print(f"left out of the picture: {path.name}: it has no perplexity of integers")
-            continue
-        technology = table_of(tables, "technology", arguments.technology[0])
-        done = token(model, storage, head, _chip(arguments, storage, technology, memory),
-                     arguments.context)  # fmt: skip
-        rows[text] = (scores[-1], done.joules.middle, 1 / done.seconds.middle)
-    require(bool(rows), str(arguments.perplexity), "hold a record to draw", "none")
-    pareto(rows, arguments.pareto)
+    model = shape_of(arguments.model[0])
+    found, left_out = scores(arguments.perplexity, model.name)
+    points = []
+    for text, perplexity in found.integers.items():
+        for name in arguments.technology:
+            storage, technology = storage_of(text), table_of(tables, "technology", name)
+            chip = _chip(arguments, storage, technology, memory)
+            done = token(model, storage, head, chip, arguments.context)
+            points.append(Point(f"{text}, {name}", perplexity, done.joules, done.rate))
+    for name, text, ones in beside:
+        if name == model.name and text == "fp16":
+            points += [
+                Point(f"{arguments.gpu} FP16, batch {one.batch}", found.real, one.joules, one.rate)
+                for one in ends(ones) if one.joules is not None
+            ]  # fmt: skip
+    for line in left_out:
+        print(f"left out of the picture: {line}")
+    pareto(points, arguments.pareto)
