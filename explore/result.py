@@ -80,6 +80,7 @@ def _detail(progress: Progress, place: int) -> dict[str, Any]:
     candidate, space = standing.candidates[place], standing.space
     token = token_of(space, candidate)
     parts = {} if candidate.board else by_component(token.terms)
+    scaled = candidate.chip.technology.warnings
     score = progress.scores.get(standing.rows[place])
     calibrate = score.calibrate if score else space.evaluate.calibrate
     windows = score.windows if score else space.evaluate.windows
@@ -92,7 +93,7 @@ def _detail(progress: Progress, place: int) -> dict[str, Any]:
             "array": [token.compute] * 2, "memory": [token.transfer.low, token.transfer.high],
         },
         "swings": [] if candidate.board else [asdict(one) for one in swings(token)],
-        "warnings": token.warnings,
+        "warnings": [one for one in token.warnings if not (candidate.board and one in scaled)],
     }  # fmt: skip
 
 
