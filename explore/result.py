@@ -41,10 +41,6 @@ def result_of(progress: Progress, plan: Plan) -> dict[str, Any]:
     standing, space = progress.standing, progress.standing.space
     front, open_ = standing.front(), standing.open()
     details = [*np.flatnonzero(front)][:MOST_DETAILED]
-    values = np.stack([
-        standing.middles(name) * (1 if METRICS[name].better == "less" else -1)
-        for name in space.objectives
-    ], 1)  # fmt: skip
     return {
         "version": VERSION,
         "by": _by(),
@@ -71,7 +67,7 @@ def result_of(progress: Progress, plan: Plan) -> dict[str, Any]:
         "open": np.flatnonzero(open_ & ~standing.decided()).tolist(),
         "details": {str(place): _detail(progress, int(place)) for place in details},
         "references": _references(progress),
-        "sensitivity": _sensitivity(progress, values, front),
+        "sensitivity": _sensitivity(progress, front),
     }
 
 
@@ -124,14 +120,14 @@ def _references(progress: Progress) -> list[dict[str, Any]]:
     return found
 
 
-def _sensitivity(progress: Progress, values: Any, front: Any) -> dict[str, Any]:
+def _sensitivity(progress: Progress, front: Any) -> dict[str, Any]:
     standing, space = progress.standing, progress.standing.space
     if "joules_per_token" not in space.objectives or not front.any():
         return {}
     column = space.objectives.index("joules_per_token")
     places = np.flatnonzero(standing.open() & standing.decided() | front)[:NEAR]
     tokens = [token_of(space, standing.candidates[place]) for place in places]
-    return stays(values[places], column, tokens)
+    return stays(standing.values()[places], column, tokens)
 
 
 def _listed(values: Any) -> list[float | None]:
