@@ -12,7 +12,7 @@ from distributed import Client, KilledWorker, LocalCluster, as_completed
 from explore.task import OtherVersions, Outcome, Task, check_signature, perform, signature
 from models.checks import require
 
-PATIENCE = 20
+PATIENCE = 60
 """Seconds that a scheduler may take to answer, and to have a worker."""
 
 LOST = 3
