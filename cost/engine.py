@@ -94,6 +94,7 @@ def tiling_of(linear: Linear, storage: Storage, config: HardwareConfig) -> Tilin
         tail_words=ceil((linear.inputs - group * (groups - 1)) / config.lanes),
         terms=passes,
         digits=config.digits,
+        slots=config.slots,
     )
 
 
@@ -112,7 +113,7 @@ def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: in
     for linear, stored in layers:
         tiling = tiling_of(linear, stored, config)
         bytes_ = _count(counts, linear, stored, tiling, config)
-        cycles = tiling.steps + config.latency
+        cycles = tiling.cycles + config.latency
         counts["cycles"] += cycles * linear.count
         times = [max(cycles / chip.clock, bytes_ / end) for end in (bandwidth.high, bandwidth.low)]
         seconds = seconds + Interval(*times) * linear.count

@@ -1,9 +1,20 @@
 """Command line of circuits on FPGAs; each command is a module of ``fpga.commands``."""
 
-from fpga.commands import PROGRAM, boards, build, program, qor, records, report, sweep, verify
+from fpga.commands import (
+    PROGRAM,
+    boards,
+    build,
+    engine,
+    program,
+    qor,
+    records,
+    report,
+    sweep,
+    verify,
+)
 from models.cli import Commands, run
 
-COMMANDS = (boards, build, report, program, verify, qor, records, sweep)
+COMMANDS = (boards, build, report, program, verify, qor, engine, records, sweep)
 """In the order of the help text."""
 
 

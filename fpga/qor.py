@@ -93,12 +93,18 @@ def synthesize(config: HardwareConfig, synthesis: str, folder: Path) -> Wrapper:
     synthesis : str
         Command of Yosys; the top module is ``wrapper``.
     """
-    (folder / "unit.v").write_text(unit_verilog(config))
-    ports = f"{_read('unit.v')}; hierarchy -top {CORE}; proc; write_json ports.json"
+    return synthesize_core(unit_verilog(config), CORE, synthesis, folder)
+
+
+def synthesize_core(text: str, core: str, synthesis: str, folder: Path) -> Wrapper:
+    """Write ``netlist.json`` of a module of a Verilog text in its wrapper, which is returned."""
+    (folder / "core.v").write_text(text)
+    ports = f"{_read('core.v')}; hierarchy -top {core}; proc; write_json ports.json"
     run_tool("yosys", ["-q", "-p", ports], folder)
-    wrapper = wrap(CORE, _ports(json.loads((folder / "ports.json").read_text())))
+    modules = json.loads((folder / "ports.json").read_text())["modules"]
+    wrapper = wrap(core, _ports(modules[core]))
     (folder / "wrapper.v").write_text(wrapper.text)
-    netlist = f"{_read('unit.v wrapper.v')}; {synthesis}; write_json netlist.json"
+    netlist = f"{_read('core.v wrapper.v')}; {synthesis}; write_json netlist.json"
     run_tool("yosys", ["-q", "-p", netlist], folder)
     return wrapper
 
@@ -129,12 +135,11 @@ def _read(files: str) -> str:
     return "; ".join(f"read_verilog -sv {file}" for file in files.split())
 
 
-def _ports(netlist: dict[str, Any]) -> list[Port]:
+def _ports(module: dict[str, Any]) -> list[Port]:
     """Return the ports of the core, other than its clock."""
-    ports = netlist["modules"][CORE]["ports"]
     return [
         Port(name, len(port["bits"]), port["direction"] == "output")
-        for name, port in ports.items()
+        for name, port in module["ports"].items()
         if name != "clk"
     ]
 

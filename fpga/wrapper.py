@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+LONGEST = 1024
+"""Steps of the shift register: some tools follow it by recursion."""
+
 
 @dataclass(frozen=True)
 class Port:
@@ -23,8 +26,8 @@ class Port:
 class Wrapper:
     """A module ``wrapper`` around a core.
 
-    All inputs come from one shift register with an enable, and all outputs are registered and
-    folded into one pin by registered XORs of four.
+    All inputs come from a shift register with an enable, of at most ``LONGEST`` steps, and all
+    outputs are registered and folded into one pin by registered XORs of four.
 
     Attributes
     ----------
@@ -51,8 +54,9 @@ def wrap(core: str, ports: list[Port], clock: str = "clk") -> Wrapper:
     outputs = [port for port in ports if port.output]
     wide_in, wide_out = sum(p.width for p in inputs), sum(p.width for p in outputs)
     places = _places(inputs, "into") + _places(outputs, "from_core")
+    pins = -(-wide_in // LONGEST)
     lines = [
-        "module wrapper(input clk, input serial, input enable, output folded);",
+        f"module wrapper(input clk, input [{pins - 1}:0] serial, input enable, output folded);",
         f"  reg [{wide_in - 1}:0] into;",
         "  always @(posedge clk) if (enable) into <= {into, serial};",
         f"  wire [{wide_out - 1}:0] from_core;",

@@ -2,11 +2,12 @@
 
 from amaranth import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.config import HardwareConfig
+from hwgen.counting import counted
 from hwgen.layouts import activation_layout, digit_layout, width_of
+from hwgen.memories import word_memory
 
 
 def stored_layout(config: HardwareConfig) -> data.StructLayout:
@@ -24,18 +25,20 @@ def stored_layout(config: HardwareConfig) -> data.StructLayout:
 class ActivationBuffer(wiring.Component):
     """Two banks of activation words: one is read, as often as need be, while the other fills.
 
-    A word that came in is available in the next cycle, so reading may follow writing closely.
+    A vector's words are claimed in order the first time that they are read, and then read as often
+    as need be. A word that came in is available in the next cycle, so reading may follow closely.
 
     Members
     -------
     i : In(stream of ``activation_layout(config)``)
         The word marked ``last`` completes the vector; the next word begins another.
-    address : In
-        Word of the vector that is read.
     available : Out(1)
-        That word has come in.
-    read : In(1)
-        Fetch it; ``digits`` follow by one cycle and stay until the next.
+        A word of the vector that is read has come in that nobody claimed.
+    claim : In(1)
+        Claim it; only while ``available``.
+    address : In, read : In(1)
+        Fetch a word that was claimed, now or before; ``digits`` follow by one cycle and stay until
+        the next.
     done : In(1)
         The vector is not needed any more after this cycle.
     digits : Out(``digits`` times ``digit_layout(config)``)
@@ -46,8 +49,9 @@ class ActivationBuffer(wiring.Component):
     """
 
     i: stream.Interface
-    address: Signal
     available: Signal
+    claim: Signal
+    address: Signal
     read: Signal
     done: Signal
     digits: data.View
@@ -62,8 +66,9 @@ class ActivationBuffer(wiring.Component):
         """Return the ports, from outside to inside."""
         ports = {
             "i": In(stream.Signature(activation_layout(config))),
-            "address": In(width_of(config.buffer_words - 1)),
             "available": Out(1),
+            "claim": In(1),
+            "address": In(width_of(config.buffer_words - 1)),
             "read": In(1),
             "done": In(1),
             "digits": Out(data.ArrayLayout(digit_layout(config), config.digits)),
@@ -78,18 +83,15 @@ class ActivationBuffer(wiring.Component):
         depth = config.buffer_words
 
         count = [Signal(width_of(depth), name=f"count_{bank}") for bank in range(2)]
-        full = [Signal(name=f"full_{bank}") for bank in range(2)]
+        room = [Signal(name=f"room_{bank}", init=1) for bank in range(2)]
         write_bank = Signal()
         read_bank = Signal()
         write_count = Mux(write_bank, count[1], count[0])
-        read_count = Mux(read_bank, count[1], count[0])
         take = Signal()
 
         address_bits = len(self.address)
         layout = stored_layout(config)
-        m.submodules.words = words = Memory(shape=layout.size, depth=2 << address_bits, init=[])
-        write = words.write_port()
-        read = words.read_port()
+        write, read = word_memory(m, layout.size, 2 << address_bits)
 
         values = self.i.p["values"]
         written = data.View(layout, write.data)
@@ -106,22 +108,27 @@ class ActivationBuffer(wiring.Component):
             m.d.comb += written["exponent"].eq(self.i.p["exponent"])
             m.d.comb += self.exponent.eq(stored["exponent"])
         m.d.comb += [
-            self.i.ready.eq(~Mux(write_bank, full[1], full[0]) & (write_count != depth)),
+            self.i.ready.eq(Mux(write_bank, room[1], room[0])),
             take.eq(self.i.valid & self.i.ready),
             write.addr.eq(Cat(write_count[:address_bits], write_bank)),
             write.en.eq(take),
-            self.available.eq(read_count > self.address),
             read.addr.eq(Cat(self.address, read_bank)),
             read.en.eq(self.read),
         ]
 
+        there = []
         for bank in range(2):
-            with m.If(take & (write_bank == bank)):
+            comes = take & (write_bank == bank)
+            goes = self.claim & (read_bank == bank)
+            frees = self.done & (read_bank == bank)
+            there.append(counted(m, f"unclaimed_{bank}", depth, comes, goes, clear=frees))
+            with m.If(comes):
                 m.d.sync += count[bank].eq(write_count + 1)
-                m.d.sync += full[bank].eq(self.i.p["last"])
-            with m.If(self.done & (read_bank == bank)):
+                m.d.sync += room[bank].eq(~self.i.p["last"] & (count[bank] != depth - 1))
+            with m.If(frees):
                 m.d.sync += count[bank].eq(0)
-                m.d.sync += full[bank].eq(0)
+                m.d.sync += room[bank].eq(1)
+        m.d.comb += self.available.eq(Mux(read_bank, there[1], there[0]))
         m.d.sync += write_bank.eq(write_bank ^ (take & self.i.p["last"]))
         m.d.sync += read_bank.eq(read_bank ^ self.done)
 

@@ -18,8 +18,8 @@ from hwgen.weights import encode
 class PEArray(wiring.Component):
     """Run steps on ``pe`` rows at once.
 
-    The weight word and the digits of the activations come one cycle after the step that fetched
-    them. The sums are there ``4 + depth`` cycles after the step that ends them, announced one cycle
+    The digits of the activations come one cycle after the step that fetched them, the weight word
+    two. The sums are there ``6 + depth`` cycles after the step that ends them, announced one cycle
     before, and stay for ``digits`` cycles. A step is taken every cycle.
 
     Members
@@ -74,10 +74,16 @@ class PEArray(wiring.Component):
         m = Module()
         config = self.config
 
+        issued_valid = Signal()
+        issued = Signal(step_layout(config), reset_less=True)
+        read_valid = Signal()
+        read = Signal(step_layout(config), reset_less=True)
+        weights = Signal(weight_layout(config), reset_less=True)
         fetched_valid = Signal()
         fetched = Signal(step_layout(config), reset_less=True)
         term_load = Signal()
-        chosen = Signal(digit_layout(config))
+        held = Signal(self.digits.shape(), reset_less=True)
+        chosen = Signal(digit_layout(config), reset_less=True)
         digit = Signal(operand_layout(config), reset_less=True)
 
         element = ProcessingElement.ports(config)
@@ -86,7 +92,7 @@ class PEArray(wiring.Component):
         rows = [Placed(element, "pe", f"pe_{number}") for number in range(config.pe)]
         for number, row in enumerate(rows):
             m.submodules[f"pe_{number}"] = row
-            m.d.comb += row.weights.eq(self.weights[number])
+            m.d.comb += row.weights.eq(weights[number])
             m.d.comb += self.sums[number].eq(row.sum)
         m.d.comb += all_lanes.weights.as_value().eq(all_ones(config))
         m.d.comb += self.x_sum.eq(all_lanes.sum)
@@ -99,8 +105,6 @@ class PEArray(wiring.Component):
             added_valid = Signal(name=f"{name}_valid")
             added = Signal(step_layout(config), name=name, reset_less=True)
             m.d.sync += [added_valid.eq(valid_before), added.eq(before)]
-            if config.exponents and before is fetched:
-                m.d.sync += added.exponent.eq(self.exponent)
         for element in (all_lanes, *rows):
             m.d.comb += [
                 element.mask.eq(fetched.mask),
@@ -115,11 +119,21 @@ class PEArray(wiring.Component):
         m.d.comb += self.ends.eq(added_valid & added.last)
         m.d.comb += self.ended.eq(added)
         m.d.sync += [
-            fetched_valid.eq(self.valid),
-            fetched.eq(self.step),
+            issued_valid.eq(self.valid),
+            issued.eq(self.step),
+            read_valid.eq(issued_valid),
+            read.eq(issued),
+            weights.eq(self.weights),
+            fetched_valid.eq(read_valid),
+            fetched.eq(read),
         ]
-        digits = [self.digits[number].as_value() for number in range(config.digits)]
-        m.d.comb += chosen.eq(choose(fetched.digit, digits))
+        if config.exponents:
+            m.d.sync += read.exponent.eq(self.exponent)
+        with m.If(issued_valid):
+            m.d.sync += held.eq(self.digits)
+        digits = [held[number].as_value() for number in range(config.digits)]
+        with m.If(read_valid):
+            m.d.sync += chosen.eq(choose(read.digit, digits))
         with m.If(fetched_valid):
             m.d.sync += digit.eq(operands(m, chosen, config))
 

@@ -2,10 +2,10 @@
 
 from amaranth import Module, Shape, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
 
-from hwgen.counting import next_in_ring
+from hwgen.counting import counted, next_in_ring
+from hwgen.memories import word_memory
 
 
 class ParameterBuffer(wiring.Component):
@@ -54,8 +54,6 @@ class ParameterBuffer(wiring.Component):
         m = Module()
         depth = self.bundle * self.bundles
 
-        held = Signal(range(depth + 1))
-        unclaimed = Signal(range(self.bundles + 1))
         in_bundle = Signal(range(self.bundle))
         write_at = Signal(range(depth))
         read_at = Signal(range(depth))
@@ -63,15 +61,13 @@ class ParameterBuffer(wiring.Component):
         whole = Signal()
 
         width = Shape.cast(self.word.shape()).width
-        m.submodules.words = words = Memory(shape=width, depth=depth, init=[])
-        write = words.write_port()
-        read = words.read_port()
+        write, read = word_memory(m, width, depth)
 
         m.d.comb += [
-            self.i.ready.eq(held != depth),
+            self.i.ready.eq(counted(m, "room", depth, self.read, take, start=depth)),
             take.eq(self.i.valid & self.i.ready),
             whole.eq(take & (in_bundle == self.bundle - 1)),
-            self.available.eq(unclaimed != 0),
+            self.available.eq(counted(m, "unclaimed", self.bundles, whole, self.claim)),
             write.addr.eq(write_at),
             write.data.eq(self.i.payload),
             write.en.eq(take),
@@ -80,10 +76,6 @@ class ParameterBuffer(wiring.Component):
             self.word.as_value().eq(read.data),
         ]
 
-        m.d.sync += [
-            held.eq(held + take - self.read),
-            unclaimed.eq(unclaimed + whole - self.claim),
-        ]
         with m.If(take):
             m.d.sync += write_at.eq(next_in_ring(write_at, depth))
             m.d.sync += in_bundle.eq(next_in_ring(in_bundle, self.bundle))

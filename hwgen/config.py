@@ -51,6 +51,7 @@ class HardwareConfig:
     rows: int = parameter(1 << 18, "most outputs of a layer")
     coef_bits: int = parameter(16, "bits of a coefficient, an offset and a row scale")
     acc_bits: int = parameter(48, "bits of an accumulator")
+    share: int = parameter(0, "most rows that share a scaler; 0 is as many as never make it wait")
     requantize_bits: int = parameter(8, "bits of a requantized output; 0 leaves the unit out")
     weight_words: int = parameter(16, "weight words held ahead")
     link: bool = parameter(False, "results of a chain's first stage go to its second inside")
@@ -64,6 +65,7 @@ class HardwareConfig:
         self._check("act_bits", 1, 16)
         self._check_kind()
         self._check("digit", 1, self.act_bits)
+        self._check("share", 0, 4096)
         most = (1 << self.k) - 1 if self.kind == "popcount" else self.weights
         self._check("terms", 0, min(64, most))
         self._check("views", 1, 16)
@@ -84,6 +86,8 @@ class HardwareConfig:
     def check_link(self) -> None:
         """Raise ``ValueError`` unless results can be linked to activations."""
         pe, lanes, scalers, bits = self.pe, self.lanes, self.scalers, self.requantize_bits
+        rule = f"be at most the {self.digits} digits of an activation to link"
+        require(not self.gathers, "share", rule, self.share)
         rule = f"be a multiple of the {scalers} scalers to link"
         require(pe % scalers == 0, "pe", rule, pe)
         require(lanes % scalers == 0, "lanes", rule, lanes)
@@ -154,13 +158,18 @@ class HardwareConfig:
 
     @property
     def scalers(self) -> int:
-        """Rows scaled at once: just as many as keep up with the array, whatever the group."""
-        return ceil(self.pe / self.digits)
+        """Rows scaled at once: unless rows share them, as many as keep up with the array."""
+        return ceil(self.pe / (self.share or self.digits))
 
     @property
     def slots(self) -> int:
         """Cycles in which the scalers take one sum from every processing element."""
         return ceil(self.pe / self.scalers)
+
+    @property
+    def gathers(self) -> bool:
+        """Rows add up the words of a group themselves, as scalers take only sums of groups."""
+        return self.slots > self.digits
 
     @property
     def buffer_words(self) -> int:
@@ -247,7 +256,7 @@ class HardwareConfig:
     @property
     def output_bundles(self) -> int:
         """Row tiles that the output buffer holds: enough to hide the way through the pipeline."""
-        return 2 + ceil((self.latency + 2) / self.digits)
+        return 2 + ceil((self.latency + 2) / max(self.digits, self.slots))
 
     @property
     def parameter_bundles(self) -> int:
@@ -257,4 +266,10 @@ class HardwareConfig:
     @property
     def latency(self) -> int:
         """Cycles of a layer beyond its steps: from the first input to the last output, both in."""
-        return 12 + self.depth + self.slots + (self.exponents > 0)
+        more = (self.exponents > 0) + self.gathers + self.requantize_cycles
+        return 17 + self.depth + self.slots + more
+
+    @property
+    def requantize_cycles(self) -> int:
+        """Cycles from a total to its result."""
+        return 7 if self.requantize_bits else 1

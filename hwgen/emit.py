@@ -15,6 +15,7 @@ from hwgen.axi_lite import AxiLite
 from hwgen.axi_stream import BeatsFromWords, WordsFromBeats, word_bits
 from hwgen.buffer import ParameterBuffer
 from hwgen.config import HardwareConfig
+from hwgen.gatherer import Gatherer
 from hwgen.layer_queue import LayerQueue
 from hwgen.layouts import parameter_layout, weight_layout
 from hwgen.link import Link
@@ -47,6 +48,7 @@ def components(config: HardwareConfig) -> dict[str, wiring.Component]:
         "top": Top(config),
     }
     parts |= {"link": Link(config)} if config.link else {}
+    parts |= {"gatherer": Gatherer(config)} if config.gathers else {}
     return parts | (axi_components(config) if config.bus == "axi" else {})
 
 
@@ -99,10 +101,14 @@ opt_expr -mux_undef
 opt_clean -purge
 delete t:$meminit_v2
 memory_collect
-attrmap -remove init
-write_verilog -noattr
+attrmap -remove init -remove unused_bits
+attrmap -modattr -remove top -remove generator
+write_verilog
 """
-"""Yosys: processes to assignments and registers with enables, so that the text can be read."""
+"""Yosys: processes to assignments and registers with enables, so that the text can be read.
+
+The attributes that stay are those of memories, for synthesis.
+"""
 
 
 def verilog(config: HardwareConfig) -> str:

@@ -1,4 +1,4 @@
-"""Scaler: turns the sums of words into the accumulators of rows."""
+"""Scaler: turns the sums of words, or of groups, into the accumulators of rows."""
 
 from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
@@ -7,35 +7,43 @@ from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.config import HardwareConfig
 from hwgen.layouts import width_of
+from hwgen.multiply import added, partial_products
+from hwgen.tree import delay
 
 
 class Scaler(wiring.Component):
     """Add up words to groups, and groups times coefficients to rows, for ``slots`` rows in turn.
 
-    Four stages, a row a cycle: ``value`` joins the group sum; one cycle later the group sum meets
-    ``coefficient``, and ``x_sum`` meets ``offset``; one later the products join the row's total;
-    one later ``total`` is that total. With ``exponents`` there is one more stage before the
-    total, in which the products' sum is shifted. Each stage's controls come with it.
+    Six stages, a row a cycle: where the value belongs; ``value`` joins the group sum; that meets
+    its coefficient, and ``x_sum`` its offset, in parts; the two products' parts are added; these
+    are; they join the row's total.
+    With ``exponents`` there is one more, in which they are shifted. Where rows gather their groups
+    themselves, values are group sums.
 
     Members
     -------
-    value : In(signed ``dot_bits``), sum_slot, sum_term, sum_first, sum_valid : In
-        A word's sum; where it belongs (``sum_term``: term and view); it begins the group; there is
-        one.
-    coefficient, offset : In(signed ``coef_bits``), x_sum : In(signed ``sum_bits``), use_offset
-        Factors of the group sum and of the group's sum of activations.
+    sum_slot, sum_term, sum_first, sum_valid : In
+        Where the next cycle's value belongs (``sum_term``: term and view); it begins the group;
+        there is one. Not where rows gather.
+    value : In(signed ``dot_bits``; ``sum_bits`` where rows gather)
+    coefficient, offset : In(signed ``coef_bits``)
+        Factors of the group sum and of the group's sum of activations: with the value.
+    x_sum : In(signed ``sum_bits``), use_offset : In(1)
+        A cycle after the value.
     exponent : In
-        With ``exponents``: the products count ``2**exponent`` times; a cycle after their factors.
+        With ``exponents``: the products count ``2**exponent`` times; four cycles after the value.
     total_slot, total_first, total_valid : In
-        Where the products belong; they begin the row; there are any.
+        Where the products belong; they begin the row; there are any. Three cycles after the value,
+        four with ``exponents``.
     total : Out(signed ``acc_bits``)
+        Five cycles after the value, six with ``exponents``.
     """
 
-    value: Signal
     sum_slot: Signal
     sum_term: Signal
     sum_first: Signal
     sum_valid: Signal
+    value: Signal
     coefficient: Signal
     offset: Signal
     use_offset: Signal
@@ -55,11 +63,7 @@ class Scaler(wiring.Component):
         """Return the ports, from outside to inside."""
         slot_bits = width_of(config.slots - 1)
         ports = {
-            "value": In(signed(config.dot_bits)),
-            "sum_slot": In(slot_bits),
-            "sum_term": In(width_of(config.most_terms - 1) + config.view_bits),
-            "sum_first": In(1),
-            "sum_valid": In(1),
+            "value": In(signed(config.sum_bits if config.gathers else config.dot_bits)),
             "coefficient": In(signed(config.coef_bits)),
             "offset": In(signed(config.coef_bits)),
             "use_offset": In(1),
@@ -69,6 +73,13 @@ class Scaler(wiring.Component):
             "total_valid": In(1),
             "total": Out(signed(config.acc_bits)),
         }
+        if not config.gathers:
+            ports |= {
+                "sum_slot": In(slot_bits),
+                "sum_term": In(width_of(config.most_terms - 1) + config.view_bits),
+                "sum_first": In(1),
+                "sum_valid": In(1),
+            }
         if config.exponents:
             ports["exponent"] = In(width_of(config.exponents))
         return Signature(ports)
@@ -77,50 +88,54 @@ class Scaler(wiring.Component):
         m = Module()
         config = self.config
 
-        group_sum = Signal(signed(config.sum_bits))
-        group_sum_held = Signal(signed(config.sum_bits), reset_less=True)
-        product = Signal(signed(config.sum_bits + config.coef_bits), reset_less=True)
-        x_product = Signal(signed(config.sum_bits + config.coef_bits), reset_less=True)
-        row_total = Signal(signed(config.acc_bits))
-        row_total_held = Signal(signed(config.acc_bits), reset_less=True)
-
-        products: Value = product + x_product
+        group_sum: Value = self.value
+        if not config.gathers:
+            where = Cat(self.sum_slot, self.sum_term), self.sum_first, self.sum_valid
+            group_sum = self._joined(m, "group_sums", where, self.value, config.sum_bits)
+        group_sum = delay(m, "group_sum", group_sum)
+        coefficient = delay(m, "coefficient_held", self.coefficient)
+        offset = delay(m, "offset_held", self.offset)
+        both = zip(
+            partial_products(m, "product", group_sum, coefficient),
+            partial_products(m, "x_product", self.x_sum, offset, self.use_offset),
+            strict=True,
+        )
+        parts = [delay(m, f"both_{n}", sum(pair)) for n, pair in enumerate(both)]
+        products = delay(m, "products", added(parts))
         if config.exponents:
             shifted = Signal(signed(config.acc_bits), reset_less=True)
             m.d.sync += shifted.eq(products << self.exponent)
             products = shifted
-
-        depth = 1 << (len(self.sum_slot) + len(self.sum_term))
-        m.submodules.group_sums = group_sums = Memory(
-            shape=signed(config.sum_bits), depth=depth, init=[]
-        )
-        m.submodules.totals = totals = Memory(
-            shape=signed(config.acc_bits), depth=1 << len(self.total_slot), init=[]
-        )
-        old_sum = group_sums.read_port(domain="comb")
-        new_sum = group_sums.write_port()
-        old_total = totals.read_port(domain="comb")
-        new_total = totals.write_port()
-
-        m.d.comb += [
-            old_sum.addr.eq(Cat(self.sum_slot, self.sum_term)),
-            new_sum.addr.eq(old_sum.addr),
-            new_sum.data.eq(group_sum),
-            new_sum.en.eq(self.sum_valid),
-            group_sum.eq(Mux(self.sum_first, 0, old_sum.data) + self.value),
-            old_total.addr.eq(self.total_slot),
-            new_total.addr.eq(self.total_slot),
-            new_total.data.eq(row_total),
-            new_total.en.eq(self.total_valid),
-            row_total.eq(Mux(self.total_first, 0, old_total.data) + products),
-            self.total.eq(row_total_held),
-        ]
-
-        m.d.sync += [
-            group_sum_held.eq(group_sum),
-            product.eq(self.coefficient * group_sum_held),
-            x_product.eq(Mux(self.use_offset, self.offset * self.x_sum, 0)),
-            row_total_held.eq(row_total),
-        ]
+        where = self.total_slot, self.total_first, self.total_valid
+        total = self._joined(m, "totals", where, products, config.acc_bits)
+        m.d.comb += self.total.eq(delay(m, "row_total", total))
 
         return m
+
+    def _joined(
+        self, m: Module, name: str, where: tuple[Value, Value, Value], value: Value, bits: int
+    ) -> Value:
+        """Return a value plus what is kept in its place, which it becomes.
+
+        ``where`` has the place, whether nothing is there yet, and whether there is a value; it
+        comes one cycle before the value. What is kept is read then, unless each value may go to the
+        same place.
+        """
+        early, first, valid = where
+        m.submodules[name] = kept = Memory(shape=signed(bits), depth=1 << len(early), init=[])
+        read, write = kept.read_port(domain="comb"), kept.write_port()
+        joined = Signal(signed(bits), name=f"{name}_next")
+        place = delay(m, f"{name}_place", early)
+        if self.config.slots == 1:
+            m.d.comb += read.addr.eq(place)
+            before = Mux(delay(m, f"{name}_first", first), 0, read.data)
+        else:
+            m.d.comb += read.addr.eq(early)
+            before = delay(m, f"{name}_before", Mux(first, 0, read.data))
+        writes = Signal(name=f"{name}_valid")
+        m.d.sync += writes.eq(valid)
+        m.d.comb += [
+            joined.eq(before + value),
+            write.addr.eq(place), write.data.eq(joined), write.en.eq(writes),
+        ]  # fmt: skip
+        return joined

@@ -7,12 +7,14 @@ from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.choose import choose
 from hwgen.config import HardwareConfig
+from hwgen.gatherer import Gatherer
 from hwgen.layouts import output_layout, parameter_layout, width_of
 from hwgen.placed import Placed
 from hwgen.replay import Replay, result_layout
 from hwgen.requantize import Requantizer
 from hwgen.scaler import Scaler
 from hwgen.sequencer import step_layout, view_of
+from hwgen.tree import delay
 
 
 def slot_layout(config: HardwareConfig) -> data.StructLayout:
@@ -25,9 +27,11 @@ class Scaling(wiring.Component):
     """Turn the sums of ended steps into results.
 
     ``scalers`` rows are scaled in each of ``slots`` cycles: slot ``s`` of scaler ``m`` is row
-    ``s * scalers + m`` of the tile. There are never more slots than digits, so this
-    keeps up with the array whatever the group. The results of slot ``s`` leave ``7 + s`` cycles
-    after ``ends``, ``8 + s`` with ``exponents``; those of further views follow, view by view.
+    ``s * scalers + m`` of the tile. With no more slots than digits, this keeps up with the array
+    whatever the group, and scalers add up words to groups. With more, each row gathers its groups,
+    and no step may end one within ``slots`` cycles of another. The results of slot ``s`` leave
+    ``7 + requantize_cycles + s`` cycles after ``ends``, one later with ``exponents``, one later
+    where rows gather; those of further views follow, view by view.
 
     Members
     -------
@@ -88,65 +92,60 @@ class Scaling(wiring.Component):
         drain_valid, drain = stage("drain")
         value_valid, value = stage("value")
         factor_valid, factor = stage("factor")
+        product_valid, product = stage("product")
+        summed_valid, summed = stage("summed")
+        grown_valid, grown = stage("grown") if config.exponents else (summed_valid, summed)
         total_valid, total = stage("total")
-        grown_valid, grown = stage("grown") if config.exponents else (factor_valid, factor)
         last_slot = Signal()
         ends_row = Signal()
-        x_value = Signal(signed(config.dot_bits), reset_less=True)
+        ends, ended, sums = self.ends, self.ended, [self.sums[row] for row in range(config.pe)]
+        x_group_sums: list[Value] = []
+        if config.gathers:
+            ends, ended, sums, x_group_sums = self._gathered(m)
 
         # A step that ends is drained slot by slot, beginning in the next cycle.
         m.d.comb += last_slot.eq(drain.slot == config.slots - 1)
-        with m.If(self.ends):
-            m.d.sync += [drain_valid.eq(1), drain.slot.eq(0), drain.step.eq(self.ended)]
+        with m.If(ends):
+            m.d.sync += [drain_valid.eq(1), drain.slot.eq(0), drain.step.eq(ended)]
         with m.Elif(drain_valid):
             m.d.sync += [drain_valid.eq(~last_slot), drain.slot.eq(drain.slot + 1)]
 
         m.d.sync += [
             value_valid.eq(drain_valid), value.eq(drain),
             factor_valid.eq(value_valid & value.step.last_word), factor.eq(value),
+            product_valid.eq(factor_valid), product.eq(factor),
+            summed_valid.eq(product_valid), summed.eq(product),
             total_valid.eq(grown_valid), total.eq(grown),
         ]  # fmt: skip
         if config.exponents:
-            m.d.sync += [grown_valid.eq(factor_valid), grown.eq(factor)]
+            m.d.sync += [grown_valid.eq(summed_valid), grown.eq(summed)]
 
-        # The group's sum of activations is the same for all rows: an adder a view serves them.
-        m.d.sync += x_value.eq(self.x_sum)
-        value_view, _ = view_of(value.step, config)
-        x_group_sums = []
-        for number in range(config.views):
-            x_group_sum = Signal(
-                signed(config.sum_bits), name=f"x_group_sum_{number}", reset_less=True
-            )
-            ends_view = (
-                value_valid & (value.slot == 0) & value.step.last_term & (value_view == number)
-            )
-            with m.If(ends_view):
-                m.d.sync += x_group_sum.eq(Mux(value.step.first_word, 0, x_group_sum) + x_value)
-            x_group_sums.append(x_group_sum)
-        factor_view, _ = view_of(factor.step, config)
-
+        drain_view, _ = view_of(drain.step, config)
+        grown_view, _ = view_of(grown.step, config)
         total_view, last_view = view_of(total.step, config)
+        if config.gathers:
+            x_group_sum = delay(m, "x_group_sum", choose(drain_view, x_group_sums), 2)
+        else:
+            x_group_sum = self._x_group_sum(m, value_valid, value, factor)
         m.d.comb += [
             ends_row.eq(total_valid & total.step.last_group & total.step.last_term & last_view),
-            self.coefficients_read.eq(value_valid & value.step.last_word),
-            self.offsets_read.eq(self.coefficients_read & value.step.last_term & value.step.offset),
+            self.coefficients_read.eq(drain_valid & drain.step.last_word),
+            self.offsets_read.eq(self.coefficients_read & drain.step.last_term & drain.step.offset),
         ]
         done_valid, done = self._results(m, ends_row, total, total_view)
-        round_valid, rounding = (
-            Signal(name="round_valid"),
-            Signal(result_layout(config), name="rounding", reset_less=True),
-        )
-        m.d.sync += [
-            round_valid.eq(done_valid), rounding.eq(done), self.valid.eq(round_valid),
-            self.results["last"].eq(rounding.last),
-        ]  # fmt: skip
+        left = delay(m, "leaving", done, config.requantize_cycles)
+        valid: Value = done_valid
+        for cycle in range(config.requantize_cycles):
+            held = Signal(name=f"leaving_valid_{cycle}")
+            m.d.sync += held.eq(valid)
+            valid = held
+        m.d.comb += [self.valid.eq(valid), self.results["last"].eq(left.last)]
         if config.link:
-            m.d.sync += self.results["link"].eq(rounding.link)
+            m.d.comb += self.results["link"].eq(left.link)
 
         for number in range(config.scalers):
-            row_value = Signal(signed(config.dot_bits), name=f"value_{number}", reset_less=True)
             rows = range(number, config.pe, config.scalers)
-            m.d.sync += row_value.eq(choose(drain.slot, [self.sums[row] for row in rows]))
+            row_value = delay(m, f"value_{number}", choose(drain.slot, [sums[row] for row in rows]))
 
             scaler = Placed(Scaler.ports(config), "scaler", f"scaler_{number}")
             requantizer = Placed(Requantizer.ports(config), "requantizer", f"requantizer_{number}")
@@ -154,29 +153,80 @@ class Scaling(wiring.Component):
             m.submodules[f"requantizer_{number}"] = requantizer
             m.d.comb += [
                 scaler.value.eq(row_value),
-                scaler.sum_slot.eq(value.slot),
-                scaler.sum_term.eq(Cat(value.step.term, value_view)),
-                scaler.sum_first.eq(value.step.first_word),
-                scaler.sum_valid.eq(value_valid),
                 scaler.coefficient.eq(self.coefficients[number]),
                 scaler.offset.eq(self.offsets[number]),
                 scaler.use_offset.eq(factor.step.last_term & factor.step.offset),
-                scaler.x_sum.eq(choose(factor_view, x_group_sums)),
-                scaler.total_slot.eq(total.slot),
+                scaler.x_sum.eq(x_group_sum),
+                scaler.total_slot.eq(grown.slot),
                 scaler.total_first.eq(
-                    total.step.first_group & (total.step.term == 0) & (total_view == 0)
+                    grown.step.first_group & (grown.step.term == 0) & (grown_view == 0)
                 ),
-                scaler.total_valid.eq(total_valid),
+                scaler.total_valid.eq(grown_valid),
                 requantizer.total.eq(self._kept(m, number, scaler.total, done_valid, done)),
                 requantizer.scale.eq(self.scales[number]),
-                requantizer.shift.eq(rounding.shift),
-                requantizer.enable.eq(rounding.requantize),
+                requantizer.shift.eq(done.shift),
+                requantizer.enable.eq(done.requantize),
                 self.results["values"][number].eq(requantizer.result),
             ]
+            if not config.gathers:
+                m.d.comb += [
+                    scaler.sum_slot.eq(drain.slot),
+                    scaler.sum_term.eq(Cat(drain.step.term, drain_view)),
+                    scaler.sum_first.eq(drain.step.first_word),
+                    scaler.sum_valid.eq(drain_valid),
+                ]
             if config.exponents:
                 m.d.comb += scaler.exponent.eq(grown.step.exponent)
 
         return m
+
+    def _gathered(self, m: Module) -> tuple[Value, data.View, list[Value], list[Value]]:
+        """Add up words to groups, a row at a time, and sums of activations a view at a time.
+
+        Return whether a group ended, the step that ended it, and what follows in the next cycle:
+        the rows' group sums, and each view's sum of activations.
+        """
+        config = self.config
+        summed_valid = Signal()
+        summed = Signal(step_layout(config), reset_less=True)
+        m.d.sync += [summed_valid.eq(self.ends), summed.eq(self.ended)]
+        view, _ = view_of(summed, config)
+        found: list[Value] = []
+        ones = summed_valid & summed.last_term
+        places = [(f"row_{row}", self.sums[row], summed_valid) for row in range(config.pe)]
+        places += [(f"x_{number}", self.x_sum, ones & (view == number))
+                   for number in range(config.views)]  # fmt: skip
+        for name, value, valid in places:
+            gatherer = Placed(Gatherer.ports(config), "gatherer", f"gatherer_{name}")
+            m.submodules[f"gatherer_{name}"] = gatherer
+            m.d.comb += [
+                gatherer.value.eq(value),
+                gatherer.valid.eq(valid),
+                gatherer.number.eq(Cat(summed.term, view)),
+                gatherer.first.eq(summed.first_word),
+                gatherer.last.eq(summed.last_word),
+            ]
+            found.append(gatherer.group_sum)
+        return summed_valid & summed.last_word, summed, found[: config.pe], found[config.pe :]
+
+    def _x_group_sum(
+        self, m: Module, value_valid: Signal, value: data.View, factor: data.View
+    ) -> Value:
+        """Add up the group's sum of activations, for all rows: an adder a view serves them."""
+        config = self.config
+        x_value = delay(m, "x_value", self.x_sum)
+        view, _ = view_of(value.step, config)
+        found = []
+        for number in range(config.views):
+            x_group_sum = Signal(
+                signed(config.sum_bits), name=f"x_group_sum_{number}", reset_less=True
+            )
+            ends_view = value_valid & (value.slot == 0) & value.step.last_term & (view == number)
+            with m.If(ends_view):
+                m.d.sync += x_group_sum.eq(Mux(value.step.first_word, 0, x_group_sum) + x_value)
+            found.append(x_group_sum)
+        factor_view, _ = view_of(factor.step, config)
+        return choose(factor_view, found)
 
     def _results(
         self, m: Module, ends_row: Signal, total: data.View, view: Value

@@ -29,7 +29,8 @@ class Tiling:
 
     One innermost step is one cycle in which every processing element works. A weight word (``k``
     planes of ``pe`` rows and ``lanes`` columns) is fetched once and serves ``views * terms *
-    digits`` steps. A group takes whole words; the last group of a row may take fewer.
+    digits`` steps. A group takes whole words; the last group of a row may take fewer. Scalers take
+    a sum of every row in ``slots`` cycles.
     """
 
     row_tiles: int
@@ -39,6 +40,7 @@ class Tiling:
     terms: int
     digits: int
     views: int = 1
+    slots: int = 1
 
     @classmethod
     def of(cls, stage: Stage, config: HardwareConfig, chain_bits: int = 16) -> "Tiling":
@@ -99,6 +101,7 @@ class Tiling:
             terms=terms,
             digits=config.digits,
             views=views,
+            slots=config.slots,
         )
 
     @staticmethod
@@ -149,3 +152,32 @@ class Tiling:
     def steps(self) -> int:
         """Cycles in which the array works."""
         return self.words * self.views * self.terms * self.digits
+
+    @property
+    def pauses(self) -> int:
+        """Cycles in which a vector that follows another waits for scalers.
+
+        The sums of a group's terms end ``slots`` cycles apart at least, in each view; those of the
+        last word come ``digits`` steps apart, and the first of them after all words before.
+        """
+        groups = (self.groups - 1) * self._pause(self.group_words) + self._pause(self.tail_words)
+        between = max(0, self.slots - self.digits) * (self.views * self.terms - 1)
+        return self.row_tiles * (groups + self.groups * between)
+
+    @property
+    def first_pause(self) -> int:
+        """What of these a vector does not wait that comes first.
+
+        No sums are before its own, but the coefficients of those take ``slots`` cycles to come.
+        """
+        return min(2, self._pause(self.group_words if self.groups > 1 else self.tail_words))
+
+    def _pause(self, words: int) -> int:
+        """Return how long the first sums of a group wait for those of the group before."""
+        passes = self.views * self.terms
+        return max(0, self.slots - self.digits * ((words - 1) * passes + 1))
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of a vector that follows another."""
+        return self.steps + self.pauses

@@ -105,7 +105,7 @@ class Top(wiring.Component):
         connect(m, flipped(self.i_offsets), offsets.i)
         connect(m, flipped(self.i_scales), scales.i)
         if config.link:
-            self._link(m, activations, outputs)
+            self._link(m, sequencer, activations, outputs)
         else:
             connect(m, flipped(self.i_activations), activations.i)
             connect(m, outputs.o, flipped(self.o))
@@ -113,9 +113,9 @@ class Top(wiring.Component):
         m.d.comb += [
             sequencer.word_available.eq(weights.available),
             weights.claim.eq(sequencer.word_claim),
-            weights.read.eq(sequencer.word_claim),
             activations.address.eq(sequencer.address),
             sequencer.x_available.eq(activations.available),
+            activations.claim.eq(sequencer.x_claim),
             activations.read.eq(sequencer.x_read),
             activations.done.eq(sequencer.x_done),
             sequencer.coefficients_available.eq(coefficients.available),
@@ -126,6 +126,9 @@ class Top(wiring.Component):
             scales.claim.eq(sequencer.scales_claim),
             sequencer.room_available.eq(outputs.available),
             outputs.claim.eq(sequencer.room_claim),
+        ]
+        m.d.sync += [
+            weights.read.eq(sequencer.word_claim),
             self.works.eq(sequencer.valid),
             self.waits.eq(sequencer.waits),
         ]
@@ -152,7 +155,7 @@ class Top(wiring.Component):
 
         return m
 
-    def _link(self, m: Module, activations: Placed, outputs: Placed) -> None:
+    def _link(self, m: Module, sequencer: Placed, activations: Placed, outputs: Placed) -> None:
         """Give results that are linked to the activation buffer, in turn with the input's vectors.
 
         The last word of a vector says which kind of vector follows it.
@@ -164,7 +167,6 @@ class Top(wiring.Component):
         follows = Signal()
         views, words = Signal(width_of(config.views)), Signal(width_of(config.buffer_words))
         source = self.i_activations
-        layer = self.i_layers
         m.d.comb += [
             link.i.payload.eq(outputs.o.payload),
             link.i.valid.eq(outputs.o.valid & inside),
@@ -180,6 +182,5 @@ class Top(wiring.Component):
         ]
         with m.If(activations.i.valid & activations.i.ready & activations.i.p["last"]):
             m.d.sync += follows.eq(activations.i.p["link"])
-        with m.If(layer.valid & layer.ready & layer.p["link"]):
-            m.d.sync += words.eq(layer.p["link_words"])
-            m.d.sync += views.eq(layer.p["views"] if config.views > 1 else 1)
+        with m.If(sequencer.begins):
+            m.d.sync += [words.eq(sequencer.link_words), views.eq(sequencer.views)]

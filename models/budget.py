@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from models.allocation import allocate
@@ -26,6 +27,7 @@ def formats_within(
     activation: Activation,
     file: Path,
     info: dict[str, str],
+    device: torch.device | None = None,
 ) -> dict[str, str]:
     """Choose one of the formats for each layer.
 
@@ -35,7 +37,7 @@ def formats_within(
     ----------
     budget : float
         Bits a weight, of all layers together.
-    file, info
+    file, info, device
         As :func:`models.quantize.quantize_model` takes them.
 
     Returns
@@ -53,7 +55,8 @@ def formats_within(
         found = json.loads(kept.read_text("utf-8"))
         if found["info"] == info:
             return found["formats"]
-    measured = measure(llm, windows, linears, formats, how, activation, head_of(llm, linears))
+    head = head_of(llm, linears)
+    measured = measure(llm, windows, linears, formats, how, activation, head, device)
     missed = [name for name in linears if name not in measured]
     require(not missed, "layers", "be reached by the text", f"{missed[:1]} that is not")
     chosen = {name: one.format for name, one in allocate(measured, budget).items()}

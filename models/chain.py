@@ -117,9 +117,9 @@ def chain_path(
     accumulators = _accumulators(first, inputs).double()
     worth = chain.q * unit
     code = np.array([[mid_unit(accumulators * torch.from_numpy(view), mid_bits)] for view in worth])
-    coefficients, out_scale = _integers((chain.a * code).reshape(1, -1), coefficient_bits)
+    coefficients, out_scale = integers_of((chain.a * code).reshape(1, -1), coefficient_bits)
     second = _sign_stage(chain.left_signs, coefficients.reshape(chain.a.shape), 0)
-    first = replace(first, requantize=_requantize(worth / code, mid_bits))
+    first = replace(first, requantize=requantize_of(worth / code, mid_bits))
     return Path((first, second), out_scale)
 
 
@@ -208,17 +208,17 @@ def _row_coefficients(values: NDArray[np.float64], bits: int) -> tuple[Stored, N
     """
     if len(values) == 1:
         return np.ones((1, 1), np.int8), values[0]
-    whole, unit = _integers(values.T, bits)
+    whole, unit = integers_of(values.T, bits)
     return np.ascontiguousarray(whole.T), unit.astype(np.float64)
 
 
-def _integers(values: NDArray[np.float64], bits: int) -> tuple[Stored, NDArray[np.float32]]:
+def integers_of(values: NDArray[np.float64], bits: int) -> tuple[Stored, NDArray[np.float32]]:
     """Round rows to multiples of one unit each; as ``values``, and float32 (rows,)."""
     whole, unit = fixed_coefficients(values[..., np.newaxis], None, MIX, bits)
     return whole[..., 0].astype(stored_type(bits)), unit
 
 
-def _requantize(scale: NDArray[np.float64], bits: int) -> Requantize:
+def requantize_of(scale: NDArray[np.float64], bits: int) -> Requantize:
     """Round the factors between accumulators and codes, (views, rank), to int16 and a shift."""
     peak = np.abs(scale).max()
     shift = 0 if peak == 0 else min(max(floor(log2(TOP / peak)), 0), 62)

@@ -49,7 +49,7 @@ def encode(stage: Stage, x: Tensor, column_scale: Tensor | None) -> Codes:
     column_scale : float32, (views, inputs used) or (tokens, views, inputs used), or None
     """
     if stage.gather is not None:
-        x = x[:, tensor(stage.gather).long()]
+        x = x[:, tensor(stage.gather, x.device).long()]
     views = x[:, None, :]
     if column_scale is not None:
         views = views * column_scale
@@ -61,7 +61,7 @@ def encode(stage: Stage, x: Tensor, column_scale: Tensor | None) -> Codes:
     return Codes(transform(codes.values, stage.transform), None, codes.scale)
 
 
-def quantize(u: Tensor, spec: Activation) -> Codes:
+def quantize(u: Tensor, spec: Activation, check: bool = True) -> Codes:
     """Round real inputs to codes: ties to even, saturated, one scale per token for all views.
 
     Codes of a zero token are 0; see ``SMALLEST_PEAK``.
@@ -69,11 +69,14 @@ def quantize(u: Tensor, spec: Activation) -> Codes:
     Parameters
     ----------
     u : float32, (tokens, views, columns)
+    check : bool
+        Whether to raise ``ValueError`` where there are NaNs or infinities, for which a GPU must be
+        waited for.
     """
     low, high = code_range(spec.bits, spec.signed)
     magnitudes = u.abs()
     largest = magnitudes.flatten(1).amax(dim=1)
-    if not bool(torch.isfinite(largest).all()):
+    if check and not bool(torch.isfinite(largest).all()):
         raise ValueError("inputs must be finite, got a NaN or an infinity")
     if spec.bits == 1:
         mean = magnitudes.double().flatten(1).mean(dim=1).float()
@@ -129,7 +132,7 @@ def transform(values: Tensor, spec: Transform) -> Tensor:
         where = torch.arange(spec.samples) * spec.block // spec.samples
         exact = blocks[:, where].to(torch.int32)
     else:
-        exact = digits_product(digits(blocks), digits(transform_matrix(spec)))
+        exact = digits_product(digits(blocks), digits(transform_matrix(spec).to(blocks.device)))
     dtype = torch.int8 if spec.bits <= 8 else torch.int32
     result = requantize(exact, spec.shift, spec.bits).to(dtype)
     return result.reshape(tokens, views, spec.columns(inputs))

@@ -63,9 +63,9 @@ class Equivalence:
     def inputs(self, x: Tensor) -> Tensor:
         """Change inputs, as ``docs/arithmetic.md`` says; float32, (tokens, inputs)."""
         if self.shift is not None:
-            x = x - torch.from_numpy(np.array(self.shift))
+            x = x - torch.from_numpy(np.array(self.shift)).to(x.device)
         if self.scale is not None:
-            x = x * torch.from_numpy(np.array(self.scale))
+            x = x * torch.from_numpy(np.array(self.scale)).to(x.device)
         return rotated(x, self.rotation) if self.rotation else x
 
     def weights(self, weight: Tensor) -> Tensor:

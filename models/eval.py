@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.checks import require
 from models.cli import nearest
@@ -92,7 +92,13 @@ def read_windows(llm: LLM, text: Path, tokens: int, context: int) -> Tensor:
     return torch.tensor(found[: count * context]).reshape(count, context)
 
 
-def evaluate(llm: LLM, file: BitplaneFile, windows: Tensor, batch: int = 1) -> Iterator[Result]:
+def evaluate(
+    llm: LLM,
+    file: BitplaneFile,
+    windows: Tensor,
+    batch: int = 1,
+    device: torch.device | None = None,
+) -> Iterator[Result]:
     """Score the model in float, then with the file's layers in place of its own.
 
     The model is used up: its layers are replaced one by one and not put back. Scores are kept in
@@ -103,6 +109,8 @@ def evaluate(llm: LLM, file: BitplaneFile, windows: Tensor, batch: int = 1) -> I
     windows : int64, (windows, context)
     batch : int
         Windows that are read at once.
+    device : torch.device or None
+        Where the model is computed, integers too; the CPU if not said.
 
     Raises
     ------
@@ -113,24 +121,35 @@ def evaluate(llm: LLM, file: BitplaneFile, windows: Tensor, batch: int = 1) -> I
     """
     require(batch >= 1, "batch", "be 1 or more", batch)
     weights, bits = check_layers(llm, file)
+    where = device or torch.device("cpu")
     model = fingerprint(llm.model)
+    scores = score_float(llm, windows, batch, where)
+    yield _result("float", scores, windows, 32.0, 4 * weights)
     with file.path.open("rb") as opened:
         content = hashlib.file_digest(opened, "sha256").hexdigest()
-    scores = score(llm.model, windows, batch, _record("float", model), "float")
-    yield _result("float", scores, windows, 32.0, 4 * weights)
     size = file.path.stat().st_size
     for version, stand_in in STAND_INS.items():
         layers = (file.layer(name) for name in file.names)
         try:
-            replace_layers(llm.model, layers, stand_in)
+            replace_layers(llm.model, layers, lambda layer, kind=stand_in: kind(layer).to(where))
         except ValueError as error:
             if version != FAKE:
                 raise
             yield Result(version, None, bits / weights, size, reason=str(error))
             continue
-        record = _record(version, model, content)
+        record = _record(where, version, model, content)
         scores = score(llm.model, windows, batch, record, version)
         yield _result(version, scores, windows, bits / weights, size)
+
+
+def score_float(
+    llm: LLM, windows: Tensor, batch: int = 1, device: torch.device | None = None
+) -> list[Score]:
+    """Score the float model, which moves to the device; what the cache has is not done again."""
+    where = device or torch.device("cpu")
+    record = _record(where, "float", fingerprint(llm.model))
+    nn.Module.to(llm.model, where)
+    return score(llm.model, windows, batch, record, "float")
 
 
 def report(results: list[Result]) -> str:
@@ -179,9 +198,11 @@ def check_layers(llm: LLM, file: BitplaneFile) -> tuple[int, int]:
     return weights, bits
 
 
-def _record(*parts: str) -> Path:
-    """Return the file of the scores of a version of a model."""
-    name = hashlib.sha256(" ".join([str(VERSION), *parts]).encode()).hexdigest()[:32]
+def _record(device: torch.device, *parts: str) -> Path:
+    """Return the file of the scores of a version of a model on a device."""
+    where = [] if device.type == "cpu" else [device.type]
+    text = " ".join([str(VERSION), *parts, *where])
+    name = hashlib.sha256(text.encode()).hexdigest()[:32]
     return cache_folder() / "scores" / f"{name}.json"
 
 

@@ -11,9 +11,9 @@ from models.checks import require
 from models.integers import MOST_COLUMNS, code_range
 
 
-def tensor(array: NDArray) -> Tensor:
-    """Copy an array, even a read-only one, to a tensor of the same type."""
-    return torch.from_numpy(np.array(array, order="C"))
+def tensor(array: NDArray, device: torch.device | None = None) -> Tensor:
+    """Copy an array, even a read-only one, to a tensor of the same type, on the CPU if not said."""
+    return torch.from_numpy(np.array(array, order="C")).to(device or "cpu")
 
 
 def requantize(value: Tensor, shift: int, bits: int) -> Tensor:
@@ -77,7 +77,7 @@ def int8_product(a: Tensor, b: Tensor) -> Tensor:
     """Multiply int8 matrices ``a`` (n, k) and ``b`` (m, k) to an int32 (n, m)."""
     if a.shape[1] == 1:  # torch 2.13's product of single columns is wrong
         return a.to(torch.int32) * b.to(torch.int32).t()
-    if int8_units_are_exact():
+    if a.device.type == "cpu" and int8_units_are_exact():
         return torch.ops.aten._int_mm(a, b.t())
     return (a.double() @ b.double().t()).to(torch.int32)  # exact: sums stay below 2**53
 

@@ -28,11 +28,12 @@ class DenseLinear(nn.Module):
         plain = all(stage.bias is None for path in layer.paths for stage in path.stages)
         require(plain, "a layer with a matrix", "have no bias between integers", "one")
         self.weight = nn.Parameter(torch.from_numpy(dense(layer)), requires_grad=False)
-        self.bias = None if layer.bias is None else tensor(layer.bias)
+        bias = None if layer.bias is None else tensor(layer.bias)
         shift = None if layer.equivalence is None else layer.equivalence.shift
         if shift is not None:
             lost = self.weight.detach() @ tensor(shift)
-            self.bias = -lost if self.bias is None else self.bias - lost
+            bias = -lost if bias is None else bias - lost
+        self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
         self.post = layer.post
 
     def forward(self, x: Tensor) -> Tensor:

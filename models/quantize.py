@@ -6,6 +6,7 @@ from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -31,6 +32,7 @@ def quantize_model(
     info: dict[str, str],
     windows: Tensor | None = None,
     how: Migration | None = None,
+    device: torch.device | None = None,
 ) -> None:
     """Quantize layers one by one and write them to a file.
 
@@ -50,6 +52,8 @@ def quantize_model(
         does not reach are quantized for their weights alone, and all are without it.
     how : Migration or None
         How inputs are changed first; without a text, they can be rotated only.
+    device : torch.device or None
+        Where the text is read; the CPU if not said. Layers are fitted on the CPU.
 
     Raises
     ------
@@ -63,7 +67,7 @@ def quantize_model(
         parts.mkdir(exist_ok=True)
     work = _Work(parts, info, spec, activation, chosen, how or Migration())
     with tqdm(total=len(chosen), desc="quantizing", unit="layer", leave=False) as bar:
-        for _ in _all_layers(llm, work, windows):
+        for _ in _all_layers(llm, work, windows, device):
             bar.update()
     save(file, map(work.layer, chosen), info)
     shutil.rmtree(parts)
@@ -152,7 +156,9 @@ class _Work:
         return layer
 
 
-def _all_layers(llm: LLM, work: _Work, windows: Tensor | None) -> Iterator[BitplaneLayer]:
+def _all_layers(
+    llm: LLM, work: _Work, windows: Tensor | None, device: torch.device | None
+) -> Iterator[BitplaneLayer]:
     """Quantize what the calibration reaches, then the others."""
     left, how = dict(work.chosen), work.how
     if windows is not None:
@@ -161,7 +167,11 @@ def _all_layers(llm: LLM, work: _Work, windows: Tensor | None) -> Iterator[Bitpl
             return work.quantized(wanted) if wanted.name in work.chosen else None
 
         head = head_of(llm, left)
-        for layer in calibrate(llm, windows, how, work.activation, quantized, work.finished, head):
+        layers = calibrate(
+            llm, windows, how, work.activation, quantized, work.finished, head, set(left),
+            device=device,
+        )  # fmt: skip
+        for layer in layers:
             del left[layer.name]
             yield layer
     for name, linear in left.items():

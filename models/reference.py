@@ -65,9 +65,10 @@ class ReadyStage:
         -------
         int64, (tokens, out)
         """
+        self._weights = tuple(digit.to(codes.device) for digit in self._weights)
         result = digits_product(digits(codes.flatten(1)), self._weights)
         if self.stage.bias is not None:
-            result = result + tensor(self.stage.bias)
+            result = result + tensor(self.stage.bias, result.device)
         return result
 
 
@@ -85,7 +86,7 @@ def chain_codes(stage: Stage, accumulator: Tensor) -> Tensor:
     spec = stage.requantize
     if spec is None:
         raise ValueError("a stage before another must have a requantize, got none")
-    scaled = accumulator[:, None, :] * tensor(spec.row_scale).long()
+    scaled = accumulator[:, None, :] * tensor(spec.row_scale, accumulator.device).long()
     codes = requantize(scaled, spec.shift, spec.bits)
     return codes.to(torch.int8 if spec.bits <= 8 else torch.int32)
 
@@ -123,17 +124,17 @@ class Execution(ABC):
         float32, (tokens, out) or (out,)
         """
         tokens = self._changed(x)
-        total = torch.zeros(len(tokens), self.layer.out)
+        total = tokens.new_zeros(len(tokens), self.layer.out)
         for index, path in enumerate(self.layer.paths):
             experts = _experts(path, tokens)
-            out_scale = tensor(path.out_scale)
+            out_scale = tensor(path.out_scale, x.device)
             if experts is not None:
                 out_scale = _mixed(experts, out_scale)
             codes = self._codes(index, tokens, experts)
             accumulator = self.accumulate(index, codes)
             total += accumulator.float().mul_(out_scale).mul_(codes.scale[:, None])
         if self.layer.bias is not None:
-            total += tensor(self.layer.bias)
+            total += tensor(self.layer.bias, x.device)
         if self.layer.post == "layernorm":
             total = _layernorm(total)
         return total.reshape(*x.shape[:-1], self.layer.out)
@@ -145,7 +146,7 @@ class Execution(ABC):
 
     def _codes(self, path: int, tokens: Tensor, experts: Tensor | None) -> Codes:
         stage = self.layer.paths[path].stages[0]
-        scale = None if stage.column_scale is None else tensor(stage.column_scale)
+        scale = None if stage.column_scale is None else tensor(stage.column_scale, tokens.device)
         if experts is not None and scale is not None:
             scale = _mixed(experts, scale)[:, None, :]
         return encode(stage, tokens, scale)
@@ -163,14 +164,20 @@ class Execution(ABC):
 
 
 class Reference(Execution):
-    """A layer computed with the integers that it stands for."""
+    """A layer computed with the integers that it stands for.
+
+    Attributes
+    ----------
+    stages : list of list of ReadyStage
+        Those of each path.
+    """
 
     def __init__(self, layer: BitplaneLayer) -> None:
         super().__init__(layer)
-        self._stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
+        self.stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
 
     def accumulate(self, path: int, codes: Codes) -> Tensor:
-        first, *rest = self._stages[path]
+        first, *rest = self.stages[path]
         accumulator = first.accumulate(codes.weighted(first.stage.group))
         for previous, ready in pairwise((first, *rest)):
             between = chain_codes(previous.stage, accumulator)
@@ -189,7 +196,7 @@ def _experts(path: Path, x: Tensor) -> Tensor | None:
     """How much each expert's scales count; float32, (tokens, experts)."""
     if path.router is None:
         return None
-    logits = x.double() @ tensor(path.router).double().t()
+    logits = x.double() @ tensor(path.router, x.device).double().t()
     return torch.softmax(logits, dim=-1).float()
 
 

@@ -84,16 +84,21 @@ def score(
 
 def fingerprint(model: PreTrainedModel) -> str:
     """Return a hash of all that decides what a model computes: weights and configuration."""
-    digest = hashlib.sha256(
-        f"{torch.__version__} {transformers.__version__} {model.config.to_json_string()}".encode()
-    )
+    versions = f"{torch.__version__} {transformers.__version__} {model.config.to_json_string()}"
+    return hashlib.sha256(f"{versions} {weights_hash(model)}".encode()).hexdigest()
+
+
+def weights_hash(model: PreTrainedModel) -> str:
+    """Return a hash of a model's weights and their names, the same on every machine."""
+    digest = hashlib.sha256()
     for name, value in model.state_dict().items():
         digest.update(name.encode())
-        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
 def _losses(model: PreTrainedModel, windows: Tensor) -> list[float]:
+    windows = windows.to(model.device)
     with torch.no_grad():
         logits = model(input_ids=windows, use_cache=False).logits  # (batch, context, words)
     return [

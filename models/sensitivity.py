@@ -15,7 +15,10 @@ SEED = 0
 
 
 def output_sensitivity(
-    llm: LLM, windows: Tensor, linears: Mapping[str, nn.Linear]
+    llm: LLM,
+    windows: Tensor,
+    linears: Mapping[str, nn.Linear],
+    device: torch.device | None = None,
 ) -> dict[str, Tensor]:
     """Measure the diagonal of the Fisher information of layers' outputs.
 
@@ -30,20 +33,26 @@ def output_sensitivity(
         One at a time is held in memory.
     linears : mapping of str to Linear
         Layers of the model.
+    device : torch.device or None
+        Where the model is computed; the CPU if not said.
 
     Returns
     -------
     dict of float32, (out,)
         Zeros for layers that are not used.
     """
-    sums = {name: torch.zeros(linear.out_features) for name, linear in linears.items()}
+    where, before = device or torch.device("cpu"), llm.model.device
+    nn.Module.to(llm.model, where)
+    sums = {name: linear.weight.new_zeros(linear.out_features) for name, linear in linears.items()}
     random = torch.Generator().manual_seed(SEED)
     with _gradients(llm, linears, sums):
         for window in tqdm(windows, desc="sensitivity", unit="window", leave=False):
-            logits = llm.model(input_ids=window[None], use_cache=False).logits[0]
-            words = torch.multinomial(logits.detach().softmax(-1), 1, generator=random)
+            logits = llm.model(input_ids=window[None].to(where), use_cache=False).logits[0]
+            chances = logits.detach().softmax(-1).cpu()
+            words = torch.multinomial(chances, 1, generator=random).to(where)
             cross_entropy(logits, words[:, 0], reduction="sum").backward()
-    return {name: total / windows.numel() for name, total in sums.items()}
+    nn.Module.to(llm.model, before)
+    return {name: total.cpu() / windows.numel() for name, total in sums.items()}
 
 
 def expected_loss(change: Tensor, hessian: Tensor, sensitivity: Tensor) -> Tensor:

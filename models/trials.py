@@ -32,6 +32,7 @@ def measure(
     how: Migration,
     activation: Activation,
     head: str = "",
+    device: torch.device | None = None,
 ) -> dict[str, Choices]:
     """Try formats on all layers, each for the inputs that the float model gives it.
 
@@ -42,7 +43,7 @@ def measure(
         Layers to try them on; those that calibration does not reach are left out.
     formats : sequence of str
         As on the command line.
-    how, activation, head
+    how, activation, head, device
         As in :func:`models.calibration.stream.calibrate`.
 
     Raises
@@ -50,7 +51,7 @@ def measure(
     ValueError
         A layer cannot have one of the formats; the text names it.
     """
-    weights = output_sensitivity(llm, windows[:WINDOWS], linears)
+    weights = output_sensitivity(llm, windows[:WINDOWS], linears, device)
     found: dict[str, Choices] = {}
 
     def tried(wanted: Wanted) -> None:
@@ -59,7 +60,10 @@ def measure(
             bar.update()
 
     with tqdm(total=len(linears), desc="trying formats", unit="layer", leave=False) as bar:
-        for _ in calibrate(llm, windows, how, activation, tried, lambda _: None, head):
+        nothing = calibrate(
+            llm, windows, how, activation, tried, lambda _: None, head, device=device
+        )
+        for _ in nothing:
             pass
     return found
 

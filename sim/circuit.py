@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.bitplane import BitplaneLayer
 from models.encode import Codes, transform
-from models.reference import Execution, ReadyStage, chain_codes
+from models.reference import Execution, ReadyStage, Reference, chain_codes
 from sim.journal import Journal
 from sim.laid import Laid, lay_out_chain
 from sim.pool import Pool
@@ -117,7 +117,7 @@ class CircuitExecution(StagedExecution):
     Attributes
     ----------
     paths : list of list of Laid
-        The stages of each path.
+        The stages of each path; one where the circuit links both.
 
     Raises
     ------
@@ -130,20 +130,32 @@ class CircuitExecution(StagedExecution):
         self._circuit = circuit
         pool = circuit.pool
         self.paths = [lay_out_chain(path.stages, pool.config, pool.size) for path in layer.paths]
-        self._ready: list[list[ReadyStage]] = []
-        if circuit.check:
-            self._ready = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
+        self._reference = Reference(layer) if circuit.check else None
+
+    def accumulate(self, path: int, codes: Codes) -> Tensor:
+        """Run a path on codes; int64, (tokens, out)."""
+        first = self.paths[path][0]
+        if first.link is None:
+            return super().accumulate(path, codes)
+        result = self._run(first, codes)
+        if self._reference:
+            self._compare(result, self._reference.accumulate(path, codes))
+        return result
 
     def run_stage(self, path: int, number: int, codes: Codes) -> Tensor:
         """Run a stage on the circuit, and on the reference to compare."""
-        exponents = None if codes.exponents is None else codes.exponents.numpy()
-        laid = self.paths[path][number]
-        result = torch.from_numpy(self._circuit.run(laid, codes.values.numpy(), exponents).copy())
-        if self._circuit.check:
-            wanted = expected(self._ready[path][number], codes)
-            self._circuit.tally.integers += wanted.numel()
-            self._circuit.tally.unequal += int((wanted != result).sum())
+        result = self._run(self.paths[path][number], codes)
+        if self._reference:
+            self._compare(result, expected(self._reference.stages[path][number], codes))
         return result
+
+    def _run(self, laid: Laid, codes: Codes) -> Tensor:
+        exponents = None if codes.exponents is None else codes.exponents.numpy()
+        return torch.from_numpy(self._circuit.run(laid, codes.values.numpy(), exponents).copy())
+
+    def _compare(self, result: Tensor, wanted: Tensor) -> None:
+        self._circuit.tally.integers += wanted.numel()
+        self._circuit.tally.unequal += int((wanted != result).sum())
 
 
 def expected(ready: ReadyStage, codes: Codes) -> Tensor:

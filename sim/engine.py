@@ -71,7 +71,7 @@ class Engine:
         upsets: bool = False,
     ) -> None:
         self.config = config
-        self._dut = Verilated(library or _build(config, waves is not None, upsets))
+        self._dut = Verilated(library or build(config, waves is not None, upsets))
         if waves is not None:
             self._dut.trace(waves)
 
@@ -157,9 +157,12 @@ class Engine:
         self._dut.reset(2)
 
 
-def _build(config: HardwareConfig, waves: bool, upsets: bool) -> Path:
+def build(
+    config: HardwareConfig, waves: bool = False, upsets: bool = False, cache: Path | None = None
+) -> Path:
+    """Return the library of a circuit; ``cache`` as in :func:`sim.library.build_library`."""
     with TemporaryDirectory(prefix="planesmith-") as folder:
         source, control = Path(folder, "top.v"), Path(folder, "upsets.vlt")
         source.write_text(count_ones(verilog(config)))
         control.write_text(_UPSETS)
-        return build_library([source, control] if upsets else [source], "top", None, waves)
+        return build_library([source, control] if upsets else [source], "top", cache, waves)

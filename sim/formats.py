@@ -13,7 +13,8 @@ from models.codes import Activation
 from models.formats import parse
 from sim.engine import Engine
 from sim.fit import fitted
-from sim.layer import can_link, jobs_of
+from sim.jobs import can_link
+from sim.layer import jobs_of
 
 OUT, INPUTS, TOKENS = 9, 32, 2
 """Of the layers: more rows than a circuit's, and not whole tiles of them."""
@@ -142,7 +143,7 @@ def _path_steps(path: Path, config: HardwareConfig) -> list[str]:
     steps += ["column scale"] if first.column_scale is not None else []
     for stage in path.stages:
         steps += [f"{stage.transform.kind} transform"] if stage.transform is not None else []
-    if len(path.stages) > 1 and not (config.link and can_link(path, config)):
+    if len(path.stages) > 1 and not can_link(path.stages, config):
         steps.append("codes to the second stage")
     return steps
 

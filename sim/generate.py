@@ -31,6 +31,8 @@ class Generated:
         Chosen by the model.
     logits : float32, (tokens, vocabulary)
     prompt_tokens : int
+    ready_seconds : float
+        Wall time until the engines were there; see :class:`sim.pool.Pool`.
     prefill_seconds, decode_seconds : float
         Wall time until the first token, and of all others.
     prefill_cycles, decode_cycles : int
@@ -49,6 +51,7 @@ class Generated:
     tokens: list[int]
     logits: Tensor
     prompt_tokens: int
+    ready_seconds: float
     prefill_seconds: float
     decode_seconds: float
     decode_cpu_seconds: float
@@ -143,6 +146,7 @@ def _run(
         tokens=[step.token for step in steps],
         logits=torch.stack([step.logits for step in steps]),
         prompt_tokens=ids.shape[1],
+        ready_seconds=circuit.pool.ready_seconds,
         prefill_seconds=first_seconds,
         decode_seconds=time.perf_counter() - start - first_seconds,
         decode_cpu_seconds=time.process_time() - first_cpu,

@@ -1,5 +1,6 @@
 """Jobs for the circuit: stages with their inputs, as stream words; and the integers due."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ class Job:
     exponents : integers, (tokens, groups), or None
         Those of the codes of groups.
     laid : Image or None
-        The stage as the circuit reads it; laid out when it is needed if not given.
+        The stage, or both, as the circuit reads it; laid out when it is needed if not given.
     words : Words or None
         The codes as the circuit reads them, likewise.
     link : Stage or None
@@ -53,6 +54,10 @@ class Job:
     def steps(self, config: HardwareConfig) -> int:
         """Cycles in which the array works on the job."""
         return sum(tiling.steps for tiling in self.tilings(config)) * len(self.codes)
+
+    def cycles(self, config: HardwareConfig) -> int:
+        """Cycles of the job after another one."""
+        return sum(tiling.cycles for tiling in self.tilings(config)) * len(self.codes)
 
     def tilings(self, config: HardwareConfig) -> list[Tiling]:
         """Lay out all stages of the job."""
@@ -77,8 +82,10 @@ class Job:
 
     def image(self, config: HardwareConfig) -> Image:
         """Return the stage as the circuit reads it."""
+        if self.laid is not None:
+            return self.laid
         if self.link is None:
-            return self.laid or image(self.stage, config, self.chain_bits)
+            return image(self.stage, config, self.chain_bits)
         second = self.tilings(config)[1]
         first = image(self.stage, config, self.chain_bits, second.row_words)
         bits = self.stage.requantize.bits if self.stage.requantize else 16
@@ -135,6 +142,15 @@ class Job:
         return codes if self.stage.result_views > 1 else codes[:, 0]
 
 
+def can_link(stages: Sequence[Stage], config: HardwareConfig) -> bool:
+    """Return whether a circuit can run both stages of a path by itself."""
+    if not config.link or len(stages) == 1:
+        return False
+    last = stages[1]
+    whole = last.group >= last.columns or last.group % config.lanes == 0
+    return whole and last.transform is None and last.bias is None
+
+
 def cycles_of(jobs: list[Job], config: HardwareConfig) -> int:
     """Cycles of jobs that follow each other, from their first input to their last output.
 
@@ -145,13 +161,13 @@ def cycles_of(jobs: list[Job], config: HardwareConfig) -> int:
     links = sum(link_gap(job, config) * len(job.codes) for job in jobs)
     first_tiles = [first_tile(job.tiling(config)) for job in jobs]
     waits = sum(max(0, a - b) for a, b in zip(leave, first_tiles[1:], strict=False))
-    steps = sum(job.steps(config) for job in jobs)
-    return steps + waits + links + config.latency + leave[-1] - config.slots
+    cycles = sum(job.cycles(config) for job in jobs) - jobs[0].tiling(config).first_pause
+    return cycles + waits + links + config.latency + leave[-1] - config.slots
 
 
 def first_tile(tiling: Tiling) -> int:
-    """Return the steps of a row tile."""
-    return tiling.steps // tiling.row_tiles
+    """Return the cycles of a row tile."""
+    return tiling.cycles // tiling.row_tiles
 
 
 def link_gap(job: Job, config: HardwareConfig) -> int:
@@ -164,7 +180,7 @@ def link_gap(job: Job, config: HardwareConfig) -> int:
         return 0
     first, second = job.tilings(config)
     tile, views = first_tile(first), second.views
-    through = config.latency - config.slots + first.views * config.slots
+    through = config.latency - 2 - config.slots + first.views * config.slots
     each, read, now = second.terms * second.digits, 0, first.steps
     for word in range(second.row_words):
         tiles = min(first.row_tiles - 1, ((word + 1) * config.lanes - 1) // config.pe)

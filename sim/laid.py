@@ -1,6 +1,7 @@
 """Stages laid out for circuits: split by rows among engines, packed once and kept by content."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -19,7 +20,7 @@ from hwgen.tiling import Tiling
 from models.fetch import cache_folder
 from models.files import blaming, whole_file
 from models.stage import Stage
-from sim.jobs import STREAMS, Job
+from sim.jobs import STREAMS, Job, can_link
 
 WORDS = tuple(name for name in STREAMS if name != "activations")
 """The streams of an image."""
@@ -41,6 +42,9 @@ class Laid:
         gets any.
     key : bytes
         The same for the same stage on the same circuit, whatever the parts.
+    link : Stage or None
+        A chain's second stage, which the circuit feeds itself; there is one part then, as each of
+        its rows needs all results of the first.
     """
 
     stage: Stage
@@ -48,6 +52,7 @@ class Laid:
     chain_bits: int
     parts: tuple[tuple[Stage, Image], ...]
     key: bytes
+    link: Stage | None = None
 
     def jobs(
         self,
@@ -58,16 +63,17 @@ class Laid:
         """Return the jobs of each part, in the order of the rows.
 
         One token makes one job of a part. Of several, each row tile makes one, so that a tile's
-        image serves all tokens before the next one comes.
+        image serves all tokens before the next one comes; where stages are linked, one job reads
+        all for each token.
 
         Parameters
         ----------
         codes : integers, (tokens, views, columns)
         exponents : integers, (tokens, groups), or None
         """
-        job = Job(self.stage, codes, self.chain_bits, exponents=exponents)
+        job = Job(self.stage, codes, self.chain_bits, exponents=exponents, link=self.link)
         job = replace(job, words=job.activations(config))
-        if len(codes) == 1:
+        if len(codes) == 1 or self.link is not None:
             return [[replace(job, stage=stage, laid=laid)] for stage, laid in self.parts]
         return [
             [
@@ -91,12 +97,24 @@ def lay_out(stage: Stage, config: HardwareConfig, engines: int, chain_bits: int 
 
 
 def lay_out_chain(stages: tuple[Stage, ...], config: HardwareConfig, engines: int) -> list[Laid]:
-    """Lay out the stages of a path, each with the width of the codes that reach it."""
+    """Lay out the stages of a path, each with the width of the codes that reach it.
+
+    Stages that the circuit links are laid out as one.
+    """
+    if can_link(stages, config):
+        return [_lay_out_linked(stages[0], stages[1], config)]
     before = [None, *(stage.requantize for stage in stages[:-1])]
     return [
         lay_out(stage, config, engines, 16 if spec is None else spec.bits)
         for stage, spec in zip(stages, before, strict=True)
     ]
+
+
+def _lay_out_linked(first: Stage, second: Stage, config: HardwareConfig) -> Laid:
+    key = _digest(first, second, config, _generator())
+    job = Job(first, np.zeros((1, first.views, first.columns), np.int8), link=second)
+    whole = _kept(key, job.tiling(config), lambda: job.image(config))
+    return Laid(first, whole.tiling, job.chain_bits, ((first, whole),), key, second)
 
 
 def split(stage: Stage, tile: int, parts: int) -> list[Stage]:
@@ -127,16 +145,22 @@ def rows(stage: Stage, start: int, stop: int) -> Stage:
 
 
 def _image(stage: Stage, config: HardwareConfig, chain_bits: int) -> Image:
-    """Return the image of a stage, from the cache if it was ever made."""
+    key = _digest(stage, config, chain_bits, _generator())
+    tiling = Tiling.of(stage, config, chain_bits)
+    return _kept(key, tiling, lambda: image(stage, config, chain_bits))
+
+
+def _kept(key: bytes, tiling: Tiling, make: Callable[[], Image]) -> Image:
+    """Return an image from the cache, if it was ever made."""
     folder = cache_folder().parent / "images"
-    file = folder / f"{_digest(stage, config, chain_bits, _generator()).hex()[:40]}.safetensors"
+    file = folder / f"{key.hex()[:40]}.safetensors"
     if file.is_file():
         try:
             kept = load_file(file)
-            return Image(Tiling.of(stage, config, chain_bits), *(kept[name] for name in WORDS))
+            return Image(tiling, *(kept[name] for name in WORDS))
         except (SafetensorError, KeyError):
             file.unlink()  # damaged from outside: made again
-    made = image(stage, config, chain_bits)
+    made = make()
     with blaming(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as part:

@@ -14,7 +14,7 @@ from models.bitplane import BitplaneLayer, Path
 from models.encode import Codes, transform
 from models.reference import Reference, chain_codes
 from sim.engine import Engine
-from sim.jobs import Job, cycles_of
+from sim.jobs import Job, can_link, cycles_of
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _chain(path: Path, codes: Codes, config: HardwareConfig | None) -> list[Job]
     """Follow integers through the stages of a path."""
     exponents = None if codes.exponents is None else codes.exponents.numpy()
     jobs = [Job(path.stages[0], codes.values.numpy(), exponents=exponents)]
-    if config is not None and config.link and can_link(path, config):
+    if config is not None and can_link(path.stages, config):
         return [replace(jobs[0], link=path.stages[1])]
     for before, stage in pairwise(path.stages):
         accumulators = torch.from_numpy(jobs[-1].accumulators())
@@ -84,15 +84,6 @@ def _chain(path: Path, codes: Codes, config: HardwareConfig | None) -> list[Job]
             values = transform(values, stage.transform)
         jobs.append(Job(stage, values.numpy(), bits))
     return jobs
-
-
-def can_link(path: Path, config: HardwareConfig) -> bool:
-    """Return whether a circuit with a link can run both stages of a path by itself."""
-    if len(path.stages) == 1:
-        return False
-    last = path.stages[1]
-    whole = last.group >= last.columns or last.group % config.lanes == 0
-    return whole and last.transform is None and last.bias is None
 
 
 def run_layer(

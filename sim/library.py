@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import copyfile
@@ -63,6 +64,7 @@ def build_library(sources: list[Path], top: str, build_dir: Path | None, waves: 
     if waves:
         tools.require_fst()
     print(f"building the simulator of {top}, once", file=sys.stderr, flush=True)
+    start = time.perf_counter()
     cache.mkdir(parents=True, exist_ok=True)
     # Not inside the cache, because make refuses folders with a space in their path.
     with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
@@ -81,6 +83,7 @@ def build_library(sources: list[Path], top: str, build_dir: Path | None, waves: 
         _run([*_COMPILE, f"-j{os.cpu_count()}", *variables], work, environment, log)
         _keep(work / "runtime.a", runtime)
         _keep(work / "dut.so", library)
+    print(f"built in {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
     return library
 
 

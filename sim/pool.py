@@ -1,5 +1,6 @@
 """Several engines of one configuration that share the rows of a stage."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -19,13 +20,18 @@ class Pool:
     config : HardwareConfig
     size : int
         Number of engines.
+    ready_seconds : float
+        Wall time until they were there: Verilog written, and the simulator built if it was not
+        in the cache.
     """
 
     def __init__(self, config: HardwareConfig, size: int) -> None:
         self.config = config
         self.size = size
+        start = time.perf_counter()
         self._first = Engine(config)
         self._others = [Engine(config, library=self._first.library) for _ in range(size - 1)]
+        self.ready_seconds = time.perf_counter() - start
         self._threads = ThreadPoolExecutor(max(1, size - 1))
 
     def run(
@@ -68,10 +74,13 @@ class Pool:
         return np.concatenate(results, axis=-1), self.cycles(laid, len(codes))
 
     def cycles(self, laid: Laid, tokens: int) -> int:
-        """Cycles that one engine takes for a stage."""
+        """Cycles that one engine takes for a stage, or for those that it links."""
+        if laid.link is not None:
+            codes = np.zeros((tokens, laid.stage.views, laid.stage.columns), np.int8)
+            return cycles_of(laid.jobs(codes, self.config)[0], self.config)
         views = laid.stage.result_views
         more = (views - 1) * self.config.slots
-        return laid.tiling.steps * tokens + self.config.latency + more
+        return laid.tiling.cycles * tokens + self.config.latency + more
 
     def close(self) -> None:
         """End the engines, once they have finished what they do."""

@@ -1,7 +1,7 @@
 """Results page: every committed record as a table, with the command that made it."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +66,30 @@ def _units(file: Path) -> str:
     return _table(["unit", "LUT4", "registers", "MHz, median", "LUT4 for a MAC a cycle"], rows)
 
 
+def texts(record: Mapping[str, dict[str, Any]]) -> str:
+    """Return a record of :mod:`sim.verify` as a table."""
+    return _table(
+        ["format", "circuit", "cycles a token", "processor seconds a token",
+         "tokens, logits, integers equal", "commit"],
+        sorted(_text(entry["asked"], entry["done"], entry["by"]) for entry in record.values()),
+    )  # fmt: skip
+
+
+def _text(asked: dict[str, Any], done: dict[str, Any], by: dict[str, str]) -> list[str]:
+    config = asked["config"]
+    circuit = config.get("kind", "popcount")
+    if circuit == "popcount" and "digit" in config:
+        circuit += f", `--digit {config['digit']}`"
+    tokens = f"{done['equal_tokens']} of {done['tokens']}"
+    logits = "all" if done["equal_logits"] else "not all"
+    integers = f"{done['integers'] - done['unequal']:,} of {done['integers']:,}"
+    cycles, seconds = f"{done['cycles_per_token']:,.0f}", f"{done['cpu_seconds_per_token']:.2f}"
+    equal = f"{tokens}, {logits}, {integers}"
+    return [f"`{asked['format']}`", circuit, cycles, seconds, equal, by["commit"]]
+
+
 def _texts(file: Path) -> str:
-    rows = [
-        [name, f"{one['equal_tokens']} of {one['tokens']}", str(one["equal_logits"])]
-        for name, one in _read(file).items() if "equal_tokens" in one
-    ]  # fmt: skip
-    return _table(["file and circuit", "tokens equal", "logits equal"], rows)
+    return texts(_read(file))
 
 
 def _soak(file: Path) -> str:

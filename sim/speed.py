@@ -1,9 +1,12 @@
 """How fast the circuit simulates: against a bare loop over the same model, and the reference."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -12,6 +15,7 @@ from models.codes import Activation
 from models.planes import pack
 from models.stage import Stage
 from sim.engine import Engine
+from sim.engine import build as build_engine
 from sim.jobs import Job
 
 OUT, COLUMNS, GROUP = 1536, 576, 64
@@ -33,6 +37,9 @@ class Speed:
         The same where C++ only toggles the clock of the circuit at work, its inputs unchanged.
     reference_operations : float
         The same operations a second as the reference in PyTorch does them, in int8.
+    build_seconds, build_cpu_seconds : float or None
+        Wall time from the configuration to the simulator, with nothing in the cache, and the
+        processor's, all programs together; None where that was not measured.
     """
 
     steps: int
@@ -40,28 +47,44 @@ class Speed:
     operations: float
     loop_cycles: float
     reference_operations: float
+    build_seconds: float | None = None
+    build_cpu_seconds: float | None = None
 
 
-def measure(config: HardwareConfig, tokens: int = 8, runs: int = 5) -> Speed:
-    """Time a layer of sums and differences of ``k`` planes, with codes of all its bits."""
+def measure(config: HardwareConfig, tokens: int = 8, runs: int = 5, build: bool = False) -> Speed:
+    """Time a layer of sums and differences of ``k`` planes, with codes of all its bits.
+
+    With ``build``, time the building of the simulator as well.
+    """
     rng = np.random.default_rng(0)
     job = _job(rng, config, COLUMNS, GROUP, tokens)
     job = replace(job, laid=job.image(config), words=job.activations(config))
     one_word = _job(rng, config, config.lanes, config.lanes, 1)
     engine = Engine(config)
-    cycles = job.steps(config) + config.latency
+    cycles = job.cycles(config) + config.latency
     operations = config.k * OUT * COLUMNS * config.act_bits * tokens
     on_circuit = _seconds(lambda: engine.run([job]), runs)
     loop = _seconds(lambda: engine.spin([one_word], cycles), runs)
     reference = _seconds(job.accumulators, runs)
     engine.close()
+    building = _building(config) if build else (None, None)
     return Speed(
         steps=job.steps(config),
         cycles=cycles / on_circuit,
         operations=operations / on_circuit,
         loop_cycles=cycles / loop,
         reference_operations=operations / reference,
+        build_seconds=building[0],
+        build_cpu_seconds=building[1],
     )
+
+
+def _building(config: HardwareConfig) -> tuple[float, float]:
+    """Return wall and processor time of a build."""
+    with TemporaryDirectory(prefix="planesmith-") as cache:
+        start, before = time.perf_counter(), os.times()
+        build_engine(config, cache=Path(cache))
+        return time.perf_counter() - start, sum(os.times()[:4]) - sum(before[:4])
 
 
 def _job(
@@ -80,10 +103,10 @@ def _job(
 
 
 def report(speed: Speed) -> str:
-    """Return the figures in three lines, and how the circuit compares with the other two."""
+    """Return the figures in a few lines, and how the circuit compares with the other two."""
     share = 100 * speed.cycles / speed.loop_cycles
     times = speed.reference_operations / speed.operations
-    return "\n".join([
+    lines = [
         "a second of processor time",
         f"circuit    {speed.cycles:>12.0f} cycles  {speed.operations:.3g} binary operations",
         f"bare loop  {speed.loop_cycles:>12.0f} cycles  (the circuit has {share:.0f} % of it)",
@@ -91,7 +114,11 @@ def report(speed: Speed) -> str:
             f"reference  {'':>12}         {speed.reference_operations:.3g} binary operations "
             f"({times:.1f} times the circuit's)"
         ),
-    ])
+    ]
+    if speed.build_seconds is not None:
+        cpu = f"{speed.build_cpu_seconds:.1f} s of processor time"
+        lines.append(f"built in {speed.build_seconds:.1f} s of wall time, {cpu}")
+    return "\n".join(lines)
 
 
 def _seconds(work: Callable[[], object], runs: int) -> float:

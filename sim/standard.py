@@ -21,6 +21,7 @@ STANDARD = (
     HardwareConfig(k=2, pe=5, lanes=1, act_bits=2, columns=16, requantize_bits=0),
     HardwareConfig(k=4, pe=8, lanes=16, digit=8, columns=128, requantize_bits=12),
     HardwareConfig(kind="addsub", pe=8, lanes=16, columns=128, stage_every=1, mapping="ecp5"),
+    HardwareConfig(kind="addsub", pe=9, lanes=8, columns=96, share=4, stage_every=1),
     HardwareConfig(kind="lut", pe=5, lanes=11, act_bits=6, columns=128, table=3),
     HardwareConfig(k=3, pe=6, lanes=20, columns=128, mapping="ecp5"),
     HardwareConfig(k=2, pe=5, lanes=6, act_bits=5, columns=96, views=3, exponents=5),

@@ -87,7 +87,7 @@ def duty(
     drain = config.latency + (stage.result_views - 1) * config.slots
     return Duty(
         name=name,
-        compute=tiling.steps * tokens + drain,
+        compute=tiling.cycles * tokens + drain,
         memory=memory.latency + transfer + last_word + drain,
         first=memory.latency + memory.cycles(sizes["weights"] + sizes["activations"]),
         transfer=transfer,

@@ -54,7 +54,7 @@ def storage(site: str, tiling: Tiling, config: HardwareConfig, tokens: int) -> S
         words = tokens * tiling.row_words * tiling.views
         return Storage((words, config.lanes * config.act_bits))
     totals, sums = _elements(config)
-    cycles = tiling.steps * tokens + config.latency
+    cycles = tiling.cycles * tokens + config.latency
     return Storage((cycles, config.scalers, totals + sums, config.acc_bits))
 
 

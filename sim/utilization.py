@@ -25,7 +25,7 @@ class Use:
     out, inputs, count : int
         Shape, and how many there are in the model.
     cycles : int
-        Of one vector in steady state: the steps of the tiling.
+        Of one vector in steady state: steps, and where scalers are shared, pauses.
     utilization : float
         Share of lanes, over rows and cycles, that have work of the layer.
     """
@@ -57,9 +57,9 @@ def uses(model: str, group: int, terms: int, config: HardwareConfig) -> list[Use
     for layer, (out, inputs) in shapes.items():
         tiling = Tiling.shaped(out, inputs, min(group, inputs) or inputs, terms, config)
         useful = out * inputs * terms * config.digits
-        share = useful / (tiling.steps * config.pe * config.lanes)
+        share = useful / (tiling.cycles * config.pe * config.lanes)
         count = 1 if layer == "lm_head" else blocks
-        found.append(Use(layer, out, inputs, count, tiling.steps, share))
+        found.append(Use(layer, out, inputs, count, tiling.cycles, share))
     return found
 
 

@@ -1,7 +1,6 @@
 """A file's text on the circuit against the integer reference model: tokens, logits, integers."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,14 +8,49 @@ from pathlib import Path
 import torch
 
 from hwgen.config import HardwareConfig
-from models.files import whole_file
+from hwgen.emit import verilog
 from models.llm import LLM, load, tokens_of
 from models.modules import ReferenceLinear, replace_layers
+from models.scores import peak_bytes
 from models.store import BitplaneFile
 from sim.decode import Step, decode
 from sim.generate import generate
+from sim.records import add_entry, entries, settings, shown
 
-_PLAIN = asdict(HardwareConfig())
+
+@dataclass(frozen=True)
+class Asked:
+    """What is compared.
+
+    Attributes
+    ----------
+    model, format : str
+        As the file names them.
+    prompt : str
+    tokens : int
+        At most so many after the prompt.
+    engines : int
+        That share the simulation.
+    config : dict
+        What the circuit has other than by default.
+    file, circuit : str
+        Hashes of the file and of the circuit's Verilog.
+    """
+
+    model: str
+    format: str
+    prompt: str
+    tokens: int
+    engines: int
+    config: dict[str, object]
+    file: str
+    circuit: str
+
+    @property
+    def name(self) -> str:
+        """What a record calls it: file and circuit may change under one name."""
+        what = f"{self.format or self.model} on {shown(self.config)}"
+        return f"{what}: {self.tokens} tokens after {self.prompt!r}"
 
 
 @dataclass(frozen=True)
@@ -25,13 +59,8 @@ class Verified:
 
     Attributes
     ----------
-    model, format : str
-        As the file names them.
     layers : int
         That ran on the circuit.
-    config : dict
-        Of the circuit.
-    prompt : str
     tokens : int
         Chosen after the prompt.
     equal_tokens : int
@@ -42,22 +71,25 @@ class Verified:
         Of all stages: compared, and different.
     cycles_per_token : float
         Of one engine, decoding.
-    cpu_seconds_per_token : float
-        Of the processor, decoding, comparisons included.
+    seconds_per_token, cpu_seconds_per_token : float
+        Wall and processor time, decoding, comparisons included.
+    ready_seconds : float
+        Wall time until the engines were there; see :class:`sim.pool.Pool`.
+    peak_bytes : int
+        Most memory of the process, comparisons and the reference model included.
     """
 
-    model: str
-    format: str
     layers: int
-    config: dict[str, object]
-    prompt: str
     tokens: int
     equal_tokens: int
     equal_logits: bool
     integers: int
     unequal: int
     cycles_per_token: float
+    seconds_per_token: float
     cpu_seconds_per_token: float
+    ready_seconds: float
+    peak_bytes: int
 
     @property
     def equal(self) -> bool:
@@ -84,12 +116,9 @@ def verify(
     )
     wanted = reference_steps(load(source), file, prompt, tokens)
     logits = torch.stack([step.logits for step in wanted])
+    others = max(1, len(done.tokens) - 1)
     return Verified(
-        model=source,
-        format=file.info.get("format", ""),
         layers=len(file.names),
-        config=asdict(config),
-        prompt=prompt,
         tokens=len(wanted),
         equal_tokens=sum(
             step.token == token for step, token in zip(wanted, done.tokens, strict=False)
@@ -98,7 +127,10 @@ def verify(
         integers=done.integers,
         unequal=done.unequal,
         cycles_per_token=done.cycles_per_token,
-        cpu_seconds_per_token=done.decode_cpu_seconds / max(1, len(done.tokens) - 1),
+        seconds_per_token=done.decode_seconds / others,
+        cpu_seconds_per_token=done.decode_cpu_seconds / others,
+        ready_seconds=done.ready_seconds,
+        peak_bytes=peak_bytes(),
     )
 
 
@@ -108,26 +140,26 @@ def reference_steps(llm: LLM, file: BitplaneFile, prompt: str, tokens: int) -> l
     return list(decode(llm.model, tokens_of(llm, prompt, tokens), tokens))
 
 
-def kept(record: Path) -> dict[str, dict]:
-    """Return what a record has, by the names that :func:`name` gives; nothing without a file."""
-    return json.loads(record.read_text()) if record.exists() else {}
-
-
-def keep(record: Path, entry: str, done: Verified) -> None:
-    """Add to a record, or replace."""
-    whole = kept(record) | {entry: asdict(done)}
-    with whole_file(record) as part:
-        part.write_text(json.dumps(dict(sorted(whole.items())), indent=1) + "\n")
-
-
-def name(file: BitplaneFile, prompt: str, tokens: int, config: HardwareConfig) -> str:
-    """Return a name for a comparison that says what is compared, and ends with a hash of it."""
+def asked(
+    source: str, file: BitplaneFile, prompt: str, tokens: int, config: HardwareConfig, engines: int
+) -> Asked:
+    """Return what :func:`verify` compares with these parameters."""
     with file.path.open("rb") as opened:
         content = hashlib.file_digest(opened, "sha256").hexdigest()
-    given = [(key, value) for key, value in asdict(config).items() if value != _PLAIN[key]]
-    digest = hashlib.sha256(repr((content, prompt, tokens, given)).encode()).hexdigest()
-    shape = f"{config.kind} k={config.k} digit={config.digit} {config.pe}x{config.lanes}"
-    return f"{file.info.get('format', file.path.name)} on {shape} {digest[:8]}"
+    circuit = hashlib.sha256(verilog(config).encode()).hexdigest()
+    form = file.info.get("format", "")
+    return Asked(source, form, prompt, tokens, engines, settings(config), content, circuit)
+
+
+def kept(record: Path, wanted: Asked) -> Verified | None:
+    """Return what a record has of just this file on just this circuit."""
+    entry = entries(record).get(wanted.name)
+    return Verified(**entry["done"]) if entry and entry["asked"] == asdict(wanted) else None
+
+
+def keep(record: Path, wanted: Asked, done: Verified) -> None:
+    """Add to a record, or replace."""
+    add_entry(record, wanted.name, {"asked": asdict(wanted), "done": asdict(done)})
 
 
 def line(done: Verified) -> str:

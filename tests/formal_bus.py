@@ -283,19 +283,21 @@ def sequencer_check(text: dict[str, str]) -> str:
     words, digits = TINY.buffer_words, TINY.digits
     needs = {
         "word": "first_digit && term == 0",
-        "x": "first_digit && term == 0",
+        "x": "first_digit && term == 0 && row_tile == 0",
         "coefficients": "ends_sums",
         "offsets": "ends_group && layer_offset",
         "scales": "ends_row && layer_requantize",
         "room": "ends_row",
     }
-    claims = {name: "x_read" if name == "x" else f"{name}_claim" for name in needs}
-    outputs = ", ".join(claims.values())
+    claims = {name: f"{name}_claim" for name in needs}
+    outputs = ", ".join([*claims.values(), "x_read"])
     links = ", ".join(
         f".{name}_available(available[{n}]), .{claims[name]}({claims[name]})"
         for n, name in enumerate(needs)
     )
-    waits = ", ".join(f"busy && {need} && !available[{n}]" for n, need in enumerate(needs.values()))
+    waits = ", ".join(
+        f"is_due && {need} && !available[{n}]" for n, need in enumerate(needs.values())
+    )
     held = "\n".join(
         f"  assert ({claims[name]} == (valid && {need}));" for name, need in needs.items()
     )
@@ -306,19 +308,25 @@ wire i_ready, valid, x_done, {outputs};
 wire [5:0] waits;
 wire [{width_of(words - 1) - 1}:0] address;
 wire [{step.size - 1}:0] step;
-reg [{layer.size - 1}:0] layer;
-reg busy = 0;
+reg [{layer.size - 1}:0] layer, walked_layer, next_layer;
+reg is_due = 0, walking = 0, waiting = 0;
 {fields_of("step", step)}
 {fields_of("layer", layer)}
+{fields_of("walked_layer", layer)}
 {fields_of("i_layer", layer)}
 sequencer dut(.clk(clk), .rst(rst), .i__valid(i_valid), .i__ready(i_ready), .i__payload(i_layer),
-  .valid(valid), .step(step), .waits(waits), .address(address), .x_done(x_done), {links});
+  .valid(valid), .step(step), .waits(waits), .address(address), .x_read(x_read),
+  .x_done(x_done), {links});
 {HEAD}
 wire [7:0] due = (i_layer_groups - 1) * i_layer_group_words + i_layer_tail_words;
 always @* assume (i_layer_groups != 0 && i_layer_group_words != 0 && i_layer_tail_words != 0
   && i_layer_group_words <= {words} && due <= {words} && i_layer_groups <= {words}
   && i_layer_terms == 1 && i_layer_row_tiles != 0 && i_layer_row_tiles <= {TINY.most_row_tiles});
-reg [7:0] n = 0;
+reg [7:0] n = 0, walked = 0;
+wire [7:0] steps = {digits} * walked_layer_row_tiles
+  * ((walked_layer_groups - 1) * walked_layer_group_words + walked_layer_tail_words);
+wire advance = walking && (!is_due || valid);
+wire take = waiting && (!walking || (advance && walked + 1 == steps));
 wire [7:0] before = (layer_groups - 1) * layer_group_words;
 wire [7:0] row_words = before + layer_tail_words;
 wire [7:0] digit = {digits - 1} - n % {digits}, term = 0;
@@ -333,16 +341,20 @@ wire ends_sums = digit == 0 && last_word, ends_group = ends_sums;
 wire ends_row = ends_group && last_group;
 wire [5:0] lacks = {{{", ".join(reversed(waits.split(", ")))}}};
 always @(posedge clk) if (started) begin
-  n <= n + valid;
-  if (i_ready) begin busy <= i_valid; layer <= i_layer; n <= 0; end
+  if (!is_due || valid) is_due <= walking;
+  if (advance) begin n <= walked; walked <= walked + 1; layer <= walked_layer; end
+  if (advance && walked + 1 == steps) walking <= 0;
+  if (take) begin walking <= 1; walked_layer <= next_layer; walked <= 0; end
+  if (i_ready) begin waiting <= i_valid; next_layer <= i_layer; end
 end
 always @* if (started) begin
   assert (waits == lacks);
-  assert (valid == (busy && !lacks));
+  assert (valid == (is_due && !lacks));
 {held}
+  assert (x_read == (valid && first_digit));
   assert (x_done == (valid && ends_row && last_tile));
-  assert (i_ready == (!busy || x_done));
-  if (busy) assert (address == at);
+  assert (i_ready == (!waiting || take));
+  if (is_due) assert (address == at);
   if (valid) begin
     assert (step_digit == digit && step_first == first_digit && step_last == (digit == 0));
     assert (step_mask == layer_monomials[{TINY.weights - 1}:0] && step_last_term);

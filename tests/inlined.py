@@ -5,12 +5,15 @@ from amaranth import Module
 from amaranth.lib.wiring import connect, flipped
 
 from hwgen.config import HardwareConfig
+from hwgen.gatherer import Gatherer
 from hwgen.pe import ProcessingElement
 from hwgen.placed import Placed
 from hwgen.requantize import Requantizer
 from hwgen.scaler import Scaler
 
-MAKERS = {"pe": ProcessingElement, "requantizer": Requantizer, "scaler": Scaler}
+MAKERS = {
+    "gatherer": Gatherer, "pe": ProcessingElement, "requantizer": Requantizer, "scaler": Scaler,
+}  # fmt: skip
 
 
 def inline(monkeypatch: pytest.MonkeyPatch, config: HardwareConfig) -> None:

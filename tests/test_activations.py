@@ -50,16 +50,20 @@ def random_vectors(
 def run(
     config: HardwareConfig, vectors: list[list[Word]], busy: tuple[float, float, float], seed: int
 ) -> None:
-    """Fill and read at random; ``busy`` is how often words come, are read, and vectors done."""
+    """Fill, claim and read at random.
+
+    ``busy`` is how often words come, are claimed or read, and vectors done.
+    """
     rng = np.random.default_rng(seed)
     dut = ActivationBuffer(config)
     depth = config.buffer_words
     to_come = deque((word, word is vector[-1], vector) for vector in vectors for word in vector)
     banks: deque[tuple[list[Word], list[Word]]] = deque()  # the whole vector, and what came in
     digits: int | None = None
+    claimed = 0  # words of the vector that is read
 
     async def bench(ctx: SimulatorContext) -> None:
-        nonlocal digits
+        nonlocal digits, claimed
         while to_come or banks:
             whole = [came for vector, came in banks if len(came) == len(vector)]
             filling = [came for vector, came in banks if len(came) < len(vector)]
@@ -74,11 +78,14 @@ def run(
                 ctx.set(dut.i.payload, {"values": word, "last": last})
             ctx.set(dut.i.valid, offer)
             came = banks[0][1] if banks else []
-            address = int(rng.integers(0, depth))
+            available = claimed < len(came)
+            assert ctx.get(dut.available) == available, f"seed {seed}"
+            claim = available and rng.random() < busy[1]
+            ctx.set(dut.claim, claim)
+            claimed += claim
+            address = int(rng.integers(0, max(1, claimed)))
             ctx.set(dut.address, address)
-            available = address < len(came)
-            assert ctx.get(dut.available) == available, f"address {address}, seed {seed}"
-            read = available and rng.random() < busy[1]
+            read = claimed > 0 and rng.random() < busy[1]
             done = bool(banks) and len(came) == len(banks[0][0]) and rng.random() < busy[2]
             ctx.set(dut.read, read)
             ctx.set(dut.done, done)
@@ -93,6 +100,7 @@ def run(
                 banks[-1][1].append(word)
             if done:
                 banks.popleft()
+                claimed = 0
 
     simulate(dut, bench)
 
@@ -133,11 +141,13 @@ def test_vectors_of_one_word_back_to_back() -> None:
     async def read(ctx: SimulatorContext) -> None:
         await ctx.tick().until(dut.i.ready & dut.i.valid)
         for word in words:
+            ctx.set(dut.claim, 1)
             ctx.set(dut.read, 1)
             ctx.set(dut.done, 1)
             assert ctx.get(dut.available)
             await ctx.tick()
             assert ctx.get(dut.digits.as_value()) == digits_of(word, config)
+        ctx.set(dut.claim, 0)
         ctx.set(dut.read, 0)
         ctx.set(dut.done, 0)
         assert not ctx.get(dut.available)
@@ -155,15 +165,17 @@ def test_only_words_of_the_vector_that_is_read_are_available() -> None:
 
     async def read(ctx: SimulatorContext) -> None:
         await ctx.tick().repeat(8)
-        for address in range(4):
-            ctx.set(dut.address, address)
-            assert ctx.get(dut.available) == (address == 0)
-        ctx.set(dut.done, 1)
-        await ctx.tick()
-        ctx.set(dut.done, 0)
-        for address in range(4):
-            ctx.set(dut.address, address)
-            assert ctx.get(dut.available)
+        ctx.set(dut.claim, 1)
+        for vector in (short, long):
+            for _ in vector:
+                assert ctx.get(dut.available)
+                await ctx.tick()
+            ctx.set(dut.claim, 0)
+            assert not ctx.get(dut.available)
+            ctx.set(dut.done, 1)
+            await ctx.tick()
+            ctx.set(dut.claim, 1)
+            ctx.set(dut.done, 0)
 
     words = [
         {"values": word, "last": word is vector[-1]} for vector in (short, long) for word in vector

@@ -150,7 +150,7 @@ def test_target_makes_up_for_what_is_lacking(family: str) -> None:
     assert sorted(found) == sorted(llm.linear_layers(model))
     blocks, _ = blocks_of(model.model, tokens[:1])
     hidden = [embedded(model.model, blocks[0], window[None]) for window in tokens]
-    coded = blocks[0].copy(torch.float32)
+    coded = blocks[0].copy(torch.float32, torch.device("cpu"))
     groups = groups_of(blocks[0], hidden[0])
     for group in groups[:-1]:
         for name in group.names:

@@ -44,6 +44,8 @@ from hwgen.config import KINDS, HardwareConfig
         ({"coef_bits": 1}, "coef_bits must be from 2 to 16, got 1"),
         ({"coef_bits": 17}, "coef_bits must be from 2 to 16, got 17"),
         ({"acc_bits": 12}, "acc_bits must be from 13 to 64, got 12"),
+        ({"share": -1}, "share must be from 0 to 4096, got -1"),
+        ({"share": 4097}, "share must be from 0 to 4096, got 4097"),
         ({"lanes": 1, "acc_bits": 7}, "acc_bits must be from 8 to 64, got 7"),
         (
             {"acc_bits": 15, "requantize_bits": 16},
@@ -128,7 +130,17 @@ def test_scalers_keep_up_with_the_array() -> None:
             config = HardwareConfig(pe=pe, act_bits=act_bits, digit=digit)
             assert config.scalers * config.slots >= pe
             assert config.slots <= config.digits
+            assert not config.gathers
             assert (config.scalers - 1) * config.digits < pe
+
+
+def test_rows_share_scalers() -> None:
+    """As many rows as may, or one less, where others have fewer; all rows get a slot."""
+    for pe, share, digit in product(range(1, 40), range(1, 20), (1, 4, 8)):
+        config = HardwareConfig(pe=pe, share=share, digit=digit)
+        assert config.slots <= share
+        assert (config.scalers - 1) * share < pe <= config.scalers * config.slots
+        assert config.gathers == (config.slots > config.digits)
 
 
 def test_output_buffer_hides_the_pipeline() -> None:
@@ -206,4 +218,4 @@ def test_registers_of_the_tree(parameters: dict[str, Any], levels: int, depth: i
     """Every ``stage_every`` levels but the last, and one where operands are selected."""
     config = HardwareConfig(**parameters)
     assert (config.levels, config.depth) == (levels, depth)
-    assert config.latency == 12 + depth + config.slots
+    assert config.latency == 24 + depth + config.slots

@@ -20,18 +20,18 @@ CYCLES = {
     "parameter_buffer": 8,
     "axi_lite": 8,
     "activation_frames": 8,
-    "sequencer": 8,
+    "sequencer": 10,
     "run_control": 6,
 }
 """Long enough for a word to go in and come out, or for a layer or vector to end."""
 
 MUTANTS = {
     "ports": ("out", "= last & ends;", "= last;"),
-    "output_buffer": ("output_buffer", ".r_en(o__ready)", ".r_en(1'h1)"),
+    "output_buffer": ("output_buffer", "fetch = waiting_some &", "fetch = waiting_some |"),
     "parameter_buffer": ("parameter_buffer", "= take & in_bundle;", "= take;"),
     "axi_lite": ("axi_lite", "rdata <= read_data;", "rdata <= { read_data[0], read_data[31:1] };"),
     "activation_frames": ("activation_frames", "= last_word & last_group;", "= last_word;"),
-    "sequencer": ("sequencer", "claim = valid & ends_row;", "claim = valid & ends_group;"),
+    "sequencer": ("sequencer", "claim = valid & due_room;", "claim = valid & due_coefficients;"),
     "run_control": ("run_control", " + works;", " + running;"),
 }
 """Module, text in it, and what breaks it."""

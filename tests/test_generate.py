@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -78,6 +79,18 @@ def test_engines_share_the_work(llama: Path) -> None:
     assert (one.logits == three.logits).all()
     assert one.prefill_cycles == three.prefill_cycles
     assert one.decode_cycles == three.decode_cycles
+
+
+def test_chains_are_linked_where_the_circuit_can(llama: Path) -> None:
+    text = "dbf:bits=5,steps=2"
+    apart = run(llama, text, check=True)
+    with opened(llama, text) as (llm, file):
+        config = replace(CONFIGS[text], link=True)
+        linked = generate(llm, file, PROMPT, TOKENS, config, check=True)
+    assert (linked.logits == apart.logits).all()
+    assert linked.unequal == 0
+    assert 0 < linked.integers < apart.integers  # those between the stages stay inside
+    assert linked.decode_cycles < apart.decode_cycles
 
 
 def test_killed_run_goes_on(llama: Path) -> None:

@@ -45,7 +45,7 @@ def test_groups_are_padded_to_sets() -> None:
     assert (packed.groups, packed.sets, packed.columns) == (3, 2, 256)
     assert not packed.aligned
     assert sorted(packed.by_bits[packed.by_bits >= 0]) == list(range(100))
-    assert packed.coefficients.shape == (1, 1, 3, 3, 16)
+    assert packed.coefficients.shape == (1, 1, 3, 8, 3, 2)
     whole = pack_stage(builders.random_stage(np.random.default_rng(0), 5, 100, 2))
     assert whole.aligned
     assert whole.columns == 256

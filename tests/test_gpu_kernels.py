@@ -20,7 +20,8 @@ from models.gpu.device import DeviceStage, accumulate
 from models.gpu.device import encode as device_encode
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels, MixedExecution, input_tensors, uncovered
-from models.gpu.measure.exact import compare
+from models.gpu.measure.attend import attended
+from models.gpu.measure.exact import compare, plain_layer
 from models.reference import ReadyStage, run
 from models.stage import Stage
 
@@ -167,3 +168,47 @@ def test_a_wrong_kernel_is_found(kernels: Kernels, monkeypatch: pytest.MonkeyPat
     assert not torch.equal(
         accumulate(kernels, ready, (codes,)), ReadyStage(stage).accumulate(codes)
     )
+
+
+@pytest.mark.parametrize(("heads", "kv_heads", "head"), [(4, 2, 64), (2, 2, 128)])
+def test_attention_equals_pytorchs(kernels: Kernels, heads: int, kv_heads: int, head: int) -> None:
+    """Attention of measured models: float32 sums in another order, hence the tolerance."""
+    torch.manual_seed(0)
+    batch, context = 2, 40
+    qkv = torch.randn(batch, (heads + 2 * kv_heads) * head).half()
+    cache = torch.randn(2, batch, kv_heads, context, head).half()
+    angles = torch.rand(head // 2) * 6
+    turn = torch.stack((angles.cos(), angles.sin()))
+    rows = qkv.float().view(batch, -1, head)
+    low, high = rows[:, : heads + kv_heads].chunk(2, -1)
+    turned = torch.cat((low * turn[0] - high * turn[1], high * turn[0] + low * turn[1]), -1)
+    keys, values = cache.float()
+    keys[:, :, -1], values[:, :, -1] = turned[:, heads:], rows[:, heads + kv_heads :]
+    want = torch.nn.functional.scaled_dot_product_attention(
+        turned[:, :heads, None], keys, values, enable_gqa=True
+    )
+    have = attended(kernels, qkv, cache, turn).float()
+    assert torch.allclose(have, want.reshape(batch, -1), atol=2e-3)
+    assert torch.allclose(cache[0].float(), keys, atol=2e-3)
+    assert torch.equal(cache[1].float(), values)
+
+
+@pytest.mark.parametrize("columns", [512, 4608, 12800])
+@pytest.mark.parametrize("real", [torch.float32, torch.float16, torch.bfloat16])
+def test_plain_layers_from_reals_to_reals(
+    kernels: Kernels, columns: int, real: torch.dtype
+) -> None:
+    """Inputs that a block's threads keep one, three and more times over."""
+    rng = np.random.default_rng(columns)
+    layer = plain_layer(rng, 70, columns)
+    ready, x = LayerOnKernels(layer), torch.from_numpy(rng.standard_normal((5, columns))).to(real)
+    assert ready.plain
+    x[1], x[2, 7], x[3, -1] = 0, torch.nan, -torch.inf
+    fine = [0, 1, 4]
+    want = run(layer, x[fine].float()).to(real)
+    for tokens in (1, 2, 5):
+        for choice in ready.plain_choices(kernels, tokens):
+            have = ready.run(kernels, ready.tensors, x[:tokens], 0, choice)
+            whole = [token for token in fine if token < tokens]
+            assert torch.equal(have[whole], want[: len(whole)]), choice
+            assert have[[token for token in range(tokens) if token not in fine]].isnan().all()

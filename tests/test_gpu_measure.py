@@ -63,18 +63,13 @@ def test_budgets_fit_a_lease() -> None:
     assert all(budget <= 10 * 60 for budget, _ in STAGES.values())
 
 
-def test_ratios_come_from_medians(tmp_path: Path) -> None:
-    fast = {"fastest": {"seconds": [1.0, 2.0, 9.0]}, "bandwidth_share": 0.5}
-    ours = {"out": 8, "in": 16, "storage": "k2", "1 tokens": fast}
-    slow = {"cuBLAS FP16": {"1 tokens": [5.0, 8.0, 8.5]}}
-    records = {
-        "decode": {"k2 8 x 16": ours, "k2 9 x 9": "not reached"},
-        "peers": {"8 x 16": slow, "9 x 9": "not reached"},
-    }
-    for name, results in records.items():
-        (tmp_path / f"{name}.json").write_text(json.dumps({"results": results}))
+def test_series_of_the_pictures(tmp_path: Path) -> None:
+    row = {"out": 8, "in": 16, "storage": "k2", "1 tokens": {"ratio": 4.0, "bandwidth_share": 0.5}}
+    results = {"k2 8 x 16": row, "k2 9 x 9": "not reached"}
+    (tmp_path / "decode.json").write_text(json.dumps({"results": results}))
     assert plots.speedups(tmp_path, 1) == {"k2": [("8 x 16", 4.0)]}
     assert plots.shares(tmp_path) == {"k2": [("8 x 16", 0.5)]}
+    assert plots.speedups(tmp_path, 16) == {}
     with pytest.raises(ValueError, match=r"^record must be there: .*, got .*decode\.json$"):
         plots.draw(tmp_path / "none")
 
@@ -91,7 +86,8 @@ def test_stored_bits_are_as_documented(name: str) -> None:
     layer = random_layer(np.random.default_rng(0), 32, 512, STORAGES[name])
     packed = pack_stage(layer.paths[0].stages[0])
     planes = STORAGES[name].planes
-    coefficients = 16 * (planes + 1) / (STORAGES[name].group or 512)
+    terms = planes + STORAGES[name].offset
+    coefficients = 16 * terms / (STORAGES[name].group or 512)
     assert 8 * packed.weight_bytes / (32 * 512) == planes + coefficients
     assert packed.aligned
 

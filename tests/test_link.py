@@ -69,6 +69,10 @@ def test_words(number: int, pace: tuple[float, float]) -> None:
     ("config", "message"),
     [
         (
+            HardwareConfig(k=1, pe=8, lanes=4, act_bits=2, requantize_bits=2, share=4),
+            "share must be at most the 2 digits of an activation to link, got 4",
+        ),
+        (
             HardwareConfig(k=1, pe=5, lanes=4, act_bits=2),
             "pe must be a multiple of the 3 scalers to link, got 5",
         ),

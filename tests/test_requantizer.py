@@ -1,4 +1,4 @@
-"""Requantizer: against the reference's rounding, two cycles later."""
+"""Requantizer: against the reference's rounding, some cycles later."""
 
 from pathlib import Path
 
@@ -32,21 +32,19 @@ def due(case: Case, config: HardwareConfig) -> int:
 
 
 def run(config: HardwareConfig, cases: list[Case]) -> None:
-    """Send a case a cycle; shift and enable come one cycle after total and scale."""
-    dut = Requantizer(config)
+    """Send a case a cycle; its result follows ``requantize_cycles`` later."""
+    dut, later = Requantizer(config), config.requantize_cycles
 
     async def bench(ctx: SimulatorContext) -> None:
-        for cycle in range(len(cases) + 2):
+        for cycle in range(len(cases) + later):
             if cycle < len(cases):
-                total, scale, _, _ = cases[cycle]
+                total, scale, shift, enable = cases[cycle]
                 ctx.set(dut.total, total)
                 ctx.set(dut.scale, scale)
-            if 1 <= cycle <= len(cases):
-                _, _, shift, enable = cases[cycle - 1]
                 ctx.set(dut.shift, shift)
                 ctx.set(dut.enable, enable)
-            if cycle >= 2:
-                case = cases[cycle - 2]
+            if cycle >= later:
+                case = cases[cycle - later]
                 got, want = ctx.get(dut.result), due(case, config)
                 assert got == want, f"{case}: got {got}, want {want}"
             await ctx.tick()
@@ -99,7 +97,7 @@ def test_every_shift_in_verilog(tmp_path: Path) -> None:
             dut["scale"] = scale % (1 << config.coef_bits)
             dut["shift"] = shift
             dut["enable"] = enable
-            dut.clock(2)
+            dut.clock(config.requantize_cycles)
             assert dut["result"] == due(case, config) % (1 << config.acc_bits), case
 
 

@@ -63,29 +63,28 @@ def add_tile(
                 plan.cycle += 1
             cycle = plan.cycle
             plan.say(
-                cycle,
-                value=int(row.sums[group, word, term]),
-                sum_slot=slot,
-                sum_term=term,
-                sum_first=word == 0,
-                sum_valid=1,
-            )
+                cycle, sum_slot=slot, sum_term=term, sum_first=word == 0, sum_valid=1,
+            )  # fmt: skip
+            plan.say(cycle + 1, value=int(row.sums[group, word, term]))
             if word == words - 1:
                 plan.say(
                     cycle + 1,
                     coefficient=int(row.coefficients[group, term]),
                     offset=int(row.offsets[group]),
+                )
+                plan.say(
+                    cycle + 2,
                     x_sum=int(row.x_sums[group]),
                     use_offset=use_offset and last_term,
                 )
                 plan.say(
-                    cycle + 2,
+                    cycle + 4,
                     total_slot=slot,
                     total_first=group == 0 and term == 0,
                     total_valid=1,
                 )
                 if group == groups - 1 and last_term:
-                    plan.totals[cycle + 3] = row.total(use_offset)
+                    plan.totals[cycle + 6] = row.total(use_offset)
             plan.cycle += 1
 
 
@@ -100,7 +99,7 @@ def run(config: HardwareConfig, plan: Schedule, seed: int) -> None:
     ]
 
     async def bench(ctx: SimulatorContext) -> None:
-        for cycle in range(plan.cycle + 4):
+        for cycle in range(plan.cycle + 7):
             said = {"sum_valid": 0, "total_valid": 0} | plan.ports.get(cycle, {})
             for port in noisy:
                 ctx.set(port, int(rng.integers(0, 1 << 32)) & ((1 << len(port)) - 1))

@@ -103,7 +103,7 @@ class Traffic:
                     self._send("offsets", tile.offsets[group], config)
                 if last_term and last_group:
                     self._end(tile, config)
-            self.cycle += config.digits
+            self.cycle += max(config.digits, config.slots if word == words - 1 else 1)
 
     def _send(self, name: str, rows: np.ndarray, config: HardwareConfig) -> None:
         self.words[name] += rows.reshape(config.slots, config.scalers).tolist()
@@ -115,29 +115,46 @@ class Traffic:
         rows += [None] * (config.slots * config.scalers - config.pe)
         for slot in range(config.slots):
             part = rows[slot * config.scalers : (slot + 1) * config.scalers]
-            self.due[self.cycle + 7 + slot] = part, tile.last and slot == config.slots - 1
+            self.due[self.cycle + latency(config) + slot] = (
+                part,
+                tile.last and slot == config.slots - 1,
+            )
+
+
+def latency(config: HardwareConfig) -> int:
+    """Cycles from ``ends`` to the results of the first slot."""
+    return 7 + config.requantize_cycles + config.gathers
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.2])
 @pytest.mark.parametrize(
-    ("pe", "act_bits", "digit", "k"),
+    ("pe", "act_bits", "digit", "k", "share"),
     [
-        (1, 1, 1, 1),
-        (3, 1, 1, 2),
-        (4, 8, 1, 2),
-        (5, 3, 1, 2),
-        (7, 4, 1, 3),
-        (7, 5, 2, 2),
-        (3, 4, 4, 2),
+        (1, 1, 1, 1, 0),
+        (3, 1, 1, 2, 0),
+        (4, 8, 1, 2, 0),
+        (5, 3, 1, 2, 0),
+        (7, 4, 1, 3, 0),
+        (7, 5, 2, 2, 0),
+        (3, 4, 4, 2, 0),
+        (5, 3, 1, 2, 4),
+        (7, 4, 4, 1, 3),
+        (3, 1, 1, 1, 3),
     ],
 )
 def test_results(
-    monkeypatch: pytest.MonkeyPatch, pe: int, act_bits: int, digit: int, k: int, gap: float
+    monkeypatch: pytest.MonkeyPatch,
+    pe: int,
+    act_bits: int,
+    digit: int,
+    k: int,
+    share: int,
+    gap: float,
 ) -> None:
-    """Slot ``s`` leaves ``7 + s`` cycles after ``ends``; a step may end every ``digits``."""
+    """Slots leave one a cycle; a step may end every ``digits``, a group every ``slots``."""
     config = HardwareConfig(
         k=k, pe=pe, lanes=4, act_bits=act_bits, act_signed=act_bits > 1, digit=digit,
-        columns=64, coef_bits=9,
+        columns=64, coef_bits=9, share=share,
     )  # fmt: skip
     inline(monkeypatch, config)
     rng = np.random.default_rng(10 * pe + act_bits)
@@ -147,7 +164,7 @@ def test_results(
     dut = Scaling(config)
 
     async def bench(ctx: SimulatorContext) -> None:
-        for cycle in range(traffic.cycle + 7 + config.slots):
+        for cycle in range(traffic.cycle + latency(config) + config.slots):
             ctx.set(dut.ends, cycle in traffic.ends)
             if cycle in traffic.ends:
                 ctx.set(dut.ended, traffic.ends[cycle])

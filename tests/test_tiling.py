@@ -67,12 +67,12 @@ def test_example_of_the_architecture_page() -> None:
     """The numbers in ``docs/architecture.md``."""
     config = HardwareConfig()
     tiling = Tiling.of(stage_of(576, 576, 64), config)
-    assert tiling == Tiling(9, 9, 2, 2, 2, 8)
+    assert tiling == Tiling(9, 9, 2, 2, 2, 8, slots=8)
     assert (tiling.row_words, tiling.words, tiling.steps) == (18, 162, 2592)
-    assert (config.scalers, config.slots, config.latency) == (8, 8, 20)
+    assert (config.scalers, config.slots, config.latency) == (8, 8, 32)
     wide = HardwareConfig(digit=4)
     assert Tiling.of(stage_of(576, 576, 64), wide).steps == 648
-    assert (wide.scalers, wide.slots, wide.latency) == (32, 2, 14)
+    assert (wide.scalers, wide.slots, wide.latency) == (32, 2, 26)
 
 
 def requantize(bits: int = 8, scale: int = 1, views: int = 1) -> Requantize:
@@ -213,3 +213,20 @@ def test_refusals(changes: dict[str, Any], parameters: dict[str, Any], message: 
 def test_just_fits(changes: dict[str, Any], parameters: dict[str, Any], chain_bits: int) -> None:
     stage = stage_of(**({"out": 4, "columns": 8, "group": 8} | changes))
     Tiling.of(stage, replace(CONFIG, **parameters), chain_bits)
+
+
+@pytest.mark.parametrize(
+    ("words", "terms", "views", "pauses"),
+    [(4, 1, 1, 0), (3, 1, 1, 1), (1, 1, 1, 3), (1, 2, 1, 6), (8, 2, 1, 3), (2, 2, 2, 9)],
+)
+def test_pauses_between_groups(words: int, terms: int, views: int, pauses: int) -> None:
+    """Bit-parallel elements, four slots: sums end in every word's last steps, four cycles apart."""
+    tiling = Tiling(5, 3, words, words, terms, 1, views, slots=4)
+    gaps = [1] * (views * terms - 1) + [(words - 1) * views * terms + 1]
+    assert pauses == sum(max(0, 4 - gap) for gap in gaps)
+    assert tiling.pauses == 5 * 3 * pauses
+    assert tiling.cycles == tiling.steps + tiling.pauses
+
+
+def test_no_pauses_with_as_many_digits_as_slots() -> None:
+    assert Tiling(5, 3, 1, 1, 2, 8, 2, slots=8).pauses == 0

@@ -13,7 +13,8 @@ from models.formats import parse
 from models.llm import load
 from models.quantize import choose, quantize_model
 from models.store import open_layers, save
-from sim import engine
+from sim import engine, verify
+from sim.tools import verilator_version
 
 SMALL = ["--pe", "4", "--lanes", "8"]
 CHAIN = "dbf:bits=5,steps=2"
@@ -58,16 +59,34 @@ def test_kinds_and_formats(
     arguments = ["verify", file, "--prompt", "on two n", "--tokens", 4, *SMALL, *kind]
     call(monkeypatch, *arguments, "--record", record)
     out = capsys.readouterr().out
-    (found,) = json.loads(record.read_text()).values()
+    (entry,) = json.loads(record.read_text()).values()
+    found = entry["done"]
     assert found["tokens"] == found["equal_tokens"] >= 1
     assert found["equal_logits"]
     assert found["integers"] > 0
     assert found["unequal"] == 0
-    assert found["format"] == text
+    assert entry["asked"]["format"] == text
+    assert found["ready_seconds"] > 0
+    assert entry["by"]["verilator"] == verilator_version()
     assert f"{found['tokens']} of {found['tokens']} tokens equal, logits equal" in out
     monkeypatch.setattr("sim.verify.verify", None)  # what is recorded is not run again
     call(monkeypatch, *arguments, "--record", record)
     assert capsys.readouterr().out == out
+
+
+def test_record_of_another_circuit_is_made_again(
+    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, record = quantized(llama, "signs:k=2,group=16"), tmp_path / "record.json"
+    arguments = ["verify", file, "--prompt", "on two n", "--tokens", 1, *SMALL]
+    call(monkeypatch, *arguments, "--record", record)
+    (before,) = json.loads(record.read_text()).items()
+    text = verify.verilog
+    monkeypatch.setattr(verify, "verilog", lambda config: f"// changed\n{text(config)}")
+    call(monkeypatch, *arguments, "--record", record)
+    (after,) = json.loads(record.read_text()).items()
+    assert before[0] == after[0]
+    assert before[1]["asked"]["circuit"] != after[1]["asked"]["circuit"]
 
 
 def test_layers_of_several_numbers_of_planes(

@@ -26,13 +26,16 @@ class Block:
     kwargs: dict[str, Any]
     alone: bool
 
-    def copy(self, dtype: torch.dtype) -> "Block":
-        """Return a copy that computes in another type."""
-        args, kwargs = tree_map(
-            lambda x: x.to(dtype) if isinstance(x, Tensor) and x.is_floating_point() else x,
-            (self.args, self.kwargs),
-        )
-        module = copy.deepcopy(self.module).to(dtype)
+    def copy(self, dtype: torch.dtype, device: torch.device) -> "Block":
+        """Return a copy that computes in another type, on another device."""
+
+        def moved(x: Any) -> Any:
+            if not isinstance(x, Tensor):
+                return x
+            return x.to(device, dtype if x.is_floating_point() else x.dtype)
+
+        args, kwargs = tree_map(moved, (self.args, self.kwargs))
+        module = copy.deepcopy(self.module).to(device, dtype)
         return Block(self.name, module, args, kwargs, self.alone)
 
     def forward(self, hidden: Tensor) -> Tensor:

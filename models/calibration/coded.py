@@ -22,7 +22,8 @@ class CodedLinear(nn.Module):
         self.activation, self.change = activation, layer.equivalence
         matrix = torch.from_numpy(dense(replace(layer, equivalence=None)))
         self.weight = nn.Parameter(matrix.to(dtype), requires_grad=False)
-        self.bias = None if layer.bias is None else tensor(layer.bias).to(dtype)
+        bias = None if layer.bias is None else tensor(layer.bias).to(dtype)
+        self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply; (..., inputs) to (..., out)."""

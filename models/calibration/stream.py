@@ -1,6 +1,6 @@
 """What reaches each linear layer, in the float model and behind layers quantized so far."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import torch
 from torch import Tensor
@@ -24,7 +24,9 @@ def calibrate(
     quantized: Callable[[Wanted], BitplaneLayer | None],
     known: Callable[[str], BitplaneLayer | None],
     head: str = "",
+    names: Collection[str] | None = None,
     dtype: torch.dtype = torch.bfloat16,
+    device: torch.device | None = None,
 ) -> Iterator[BitplaneLayer]:
     """Quantize the linear layers of all blocks in order, and then the head.
 
@@ -42,23 +44,43 @@ def calibrate(
         Returns the layer of a name if an earlier run left it.
     head : str
         Name of the layer of the logits, which stays as it is without.
+    names : collection of str or None
+        Full names of the layers that may be quantized; what only others need is left out. None
+        for all layers.
     dtype : torch.dtype
         Of the streams; Hessians are summed in float32.
+    device : torch.device or None
+        Where streams are computed; the CPU if not said. Targets are made on the CPU.
     """
     blocks, _ = blocks_of(llm.model, windows[:1])
-    own = [embedded(llm.model, blocks[0], window[None]).to(dtype) for window in windows]
-    seen = list(own)
+    device = device or torch.device("cpu")
+    own = [embedded(llm.model, blocks[0], window[None]).to(device, dtype) for window in windows]
+    seen, left = own, None if names is None else set(names)
     plans: dict[tuple[type, tuple[str, ...]], list[Group]] = {}
     for block in blocks:
+        linears = block.linears()
+        mine = {f"{block.name}.{name}" for name in linears}
+        if left is not None:
+            if not left:
+                return
+            mine &= left
+            left -= mine
+        if not mine:
+            plain = block.copy(dtype, device)
+            same = seen is own
+            own = [plain.run(hidden) for hidden in own]
+            seen = own if same else [plain.run(hidden) for hidden in seen]
+            continue
         key = (type(block.module), tuple(block.linears()))
         if key not in plans:
-            plans[key] = groups_of(block, own[0].float())
+            plans[key] = groups_of(block, own[0].to("cpu", torch.float32))
         groups = plans[key]
-        linears = block.linears()
-        plain, coded = block.copy(dtype), block.copy(dtype)
+        plain, coded = block.copy(dtype, device), block.copy(dtype, device)
         traces = [trace(plain, groups, hidden) for hidden in own]
         for index, group in enumerate(groups):
             full = {f"{block.name}.{name}": linears[name] for name in group.names}
+            if mine.isdisjoint(full):
+                continue
             layers = {name: known(name) for name in full}
             if any(layer is None for layer in layers.values()):
                 bias = linears[group.names[0]].bias
@@ -69,7 +91,7 @@ def calibrate(
                     layers[wanted.name] = layers[wanted.name] or quantized(wanted)
             for name, layer in zip(group.names, layers.values(), strict=True):
                 if layer is not None:
-                    coded.module.set_submodule(name, CodedLinear(layer, dtype))
+                    coded.module.set_submodule(name, CodedLinear(layer, dtype).to(device))
                     yield layer
         own = [one.result for one in traces if one.result is not None]
         seen = [coded.run(hidden) for hidden in seen]
@@ -80,7 +102,7 @@ def calibrate(
         sums = Sums()
         for window, mine, other in zip(windows, own, seen, strict=True):
             x, y = (
-                head_inputs(llm.model, module, blocks, window[None], hidden)
+                head_inputs(llm.model, module, blocks, window[None], hidden.cpu())
                 for hidden in (other, mine)
             )
             sums.add(x, y, torch.ones(len(x)))
@@ -110,17 +132,18 @@ def _sums(
     seen : list of (1, tokens, width)
         Hidden states before the block, behind the quantized layers.
     """
-    known = 0.0 if bias is None else bias.detach()
+    known = 0.0 if bias is None else bias.detach().to(seen[0].device)
     sums = Sums()
     for float_trace, hidden in zip(traces, seen, strict=True):
         coded_trace = trace(coded, groups, hidden, last=index)
         x, added = coded_trace.inputs[index].float(), float_trace.added[index]
         if added is None:
-            sums.add(x, float_trace.inputs[index].float(), torch.ones(len(x)))
+            sums.add(x, float_trace.inputs[index].float(), x.new_ones(len(x)))
         else:
             before, added = float_trace.before(index).float(), added.float()
             y = before - coded_trace.before(index).float() + added - known
             sums.add(x, y, 1 / _power(before + added))
+    sums.to_cpu()
     return sums
 
 

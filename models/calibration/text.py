@@ -5,8 +5,9 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
+from transformers import PreTrainedModel
 
 from models.checks import require
 from models.fetch import cache_folder
@@ -18,9 +19,17 @@ ITSELF = "self"
 HUB = "hub:"
 CONTEXT = 1024
 SEED = 0
+AT_ONCE = 512
+"""Windows that are sampled together."""
 
 
-def calibration_windows(llm: LLM, source: str, windows: int, context: int | None = None) -> Tensor:
+def calibration_windows(
+    llm: LLM,
+    source: str,
+    windows: int,
+    context: int | None = None,
+    device: torch.device | None = None,
+) -> Tensor:
     """Return token numbers to calibrate with; int64, (windows, context).
 
     Parameters
@@ -31,6 +40,8 @@ def calibration_windows(llm: LLM, source: str, windows: int, context: int | None
         ``datasets`` must be installed. Else a text file, UTF-8.
     context : int or None
         Tokens a window; 1024 when None, or what the model can read if that is less.
+    device : torch.device or None
+        Where text is sampled, from other random numbers than on the CPU, which it is if not said.
 
     Raises
     ------
@@ -48,7 +59,7 @@ def calibration_windows(llm: LLM, source: str, windows: int, context: int | None
         rule = f"be at most the model's {most} tokens"
         require(context <= most, "calibration context", rule, context)
     if source == ITSELF:
-        return _made_up(llm, windows, context)
+        return _made_up(llm, windows, context, device or torch.device("cpu"))
     wanted = windows * context
     words = _hub_text(source, 8 * wanted) if source.startswith(HUB) else _file_text(source)
     found = llm.tokenizer(words, add_special_tokens=False, verbose=False)["input_ids"]
@@ -93,24 +104,42 @@ def _hub_text(source: str, characters: int) -> str:
     return "\n\n".join(texts)
 
 
-def _made_up(llm: LLM, windows: int, context: int) -> Tensor:
+def _made_up(llm: LLM, windows: int, context: int, device: torch.device) -> Tensor:
     """Sample windows from the model, each from a random first token on; kept in the cache."""
-    key = f"{fingerprint(llm.model)} {windows} {context} {SEED}"
+    where = "" if device.type == "cpu" else f" {device.type}"
+    key = f"{fingerprint(llm.model)} {windows} {context} {SEED}{where}"
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     file = cache_folder() / "calibration" / f"{name}.safetensors"
     if file.is_file():
         return load_file(file)["tokens"]
     random = torch.Generator().manual_seed(SEED)
     words = llm.model.config.get_text_config().vocab_size
-    tokens = torch.randint(words, (windows, 1), generator=random)
-    past = None
-    with torch.no_grad():
-        for _ in tqdm(range(context - 1), desc="calibration text", unit="token", leave=False):
-            result = llm.model(input_ids=tokens[:, -1:], past_key_values=past, use_cache=True)
-            past = result.past_key_values
-            chances = torch.softmax(result.logits[:, -1].float(), dim=1)
-            tokens = torch.cat([tokens, torch.multinomial(chances, 1, generator=random)], 1)
+    first = torch.randint(words, (windows, 1), generator=random)
+    random = torch.Generator(device).manual_seed(SEED) if where else random
+    before = llm.model.device
+    nn.Module.to(llm.model, device)
+    parts = first.split(AT_ONCE)
+    with tqdm(total=len(parts) * (context - 1), desc="calibration text", unit="token",
+              leave=False) as bar:  # fmt: skip
+        found = [_continued(llm.model, part.to(device), context, random, bar) for part in parts]
+    nn.Module.to(llm.model, before)
+    tokens = torch.cat(found)
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as part:
         save_file({"tokens": tokens}, part)
     return tokens
+
+
+def _continued(
+    model: PreTrainedModel, tokens: Tensor, context: int, random: torch.Generator, bar: tqdm
+) -> Tensor:
+    """Sample until windows have ``context`` tokens."""
+    past = None
+    with torch.no_grad():
+        for _ in range(context - tokens.shape[1]):
+            result = model(input_ids=tokens[:, -1:], past_key_values=past, use_cache=True)
+            past = result.past_key_values
+            chances = torch.softmax(result.logits[:, -1].float(), dim=1)
+            tokens = torch.cat([tokens, torch.multinomial(chances, 1, generator=random)], 1)
+            bar.update()
+    return tokens.cpu()

@@ -89,6 +89,11 @@ class Sums:
         self.high = torch.maximum(self.high, high) if before else high
         self.sample = self.sample if before else x[:SAMPLE]
 
+    def to_cpu(self) -> None:
+        """Bring the means to the CPU, wherever tokens were."""
+        for name in ("hessian", "cross", "mean", "low", "high", "sample"):
+            setattr(self, name, getattr(self, name).cpu())
+
     def inputs(self, gamma: Tensor | None) -> Inputs:
         """Return what is known of the inputs."""
         return Inputs(self.hessian, self.mean, self.low, self.high, self.sample, gamma)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.cli import Commands
-from models.commands.flags import add_text, source_of
+from models.commands.flags import add_device, add_text, source_of
 from models.store import BitplaneFile, open_layers
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def add(commands: Commands) -> None:
     add_text(sub, required=False)
     sub.add_argument("--model", help="the model (default: the one that the file was made from)")
     sub.add_argument("--batch", type=int, default=1, help="windows read at once (default: 1)")
+    add_device(sub)
     sub.add_argument("--tasks", help="instead of a text: names of lm-eval's tasks, with commas")
     sub.add_argument("--limit", type=int, help="documents of a task (default: all)")
     sub.add_argument("--task-folder", type=Path, help="with tasks of your own, YAML")
@@ -38,14 +39,16 @@ def run(arguments: Namespace) -> None:
     with open_layers(arguments.file) as file:
         source = source_of(arguments.model, file)
         from models import eval as evaluation
+        from models.device import choose_device
         from models.llm import load
 
+        device = choose_device(arguments.device)
         llm = load(source)
         if arguments.tasks is not None:
             _run_tasks(llm, file, arguments)
             return
         windows = evaluation.read_windows(llm, arguments.text, arguments.tokens, arguments.context)
-        results = list(evaluation.evaluate(llm, file, windows, arguments.batch))
+        results = list(evaluation.evaluate(llm, file, windows, arguments.batch, device))
     if arguments.json:
         print(json.dumps(evaluation.figures(results, windows), indent=2))
         return

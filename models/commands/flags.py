@@ -40,6 +40,11 @@ def activation_of(arguments: Namespace) -> Activation:
     return Activation(bits, signed=bits > 1, scale="group", group=group, exponents=exponents)
 
 
+def add_device(sub: ArgumentParser) -> None:
+    """Add the flag of where tensors are computed."""
+    sub.add_argument("--device", default="", help="cpu or cuda (default: cuda if there is one)")
+
+
 def source_of(given: str | None, file: BitplaneFile) -> str:
     """Return the model that a file's layers belong to.
 

@@ -11,6 +11,7 @@ from models.commands.flags import (
     OUT,
     activation_of,
     add_activation,
+    add_device,
 )
 
 EXAMPLE = (
@@ -37,6 +38,7 @@ def add(commands: Commands) -> None:
                      help="move outliers from inputs to weights (default: none)")  # fmt: skip
     sub.add_argument("--rotate", type=int, default=0, metavar="BLOCK",
                      help="rotate inputs by Hadamard matrices of this size")  # fmt: skip
+    add_device(sub)
     sub.add_argument("--head", action="store_true", help="the layer of the logits, too")
 
 
@@ -54,6 +56,7 @@ def run(arguments: Namespace) -> None:
     from models.budget import formats_within
     from models.calibration.migration import Migration
     from models.calibration.text import calibration_windows
+    from models.device import choose_device
     from models.llm import load
     from models.quantize import choose, quantize_model
 
@@ -61,6 +64,7 @@ def run(arguments: Namespace) -> None:
     info |= activation.info
     if arguments.head:
         info["head"] = "quantized"
+    device = choose_device(arguments.device)
     llm = load(arguments.model)
     chosen = choose(llm, arguments.layers, arguments.head)
     how, windows = Migration(arguments.migrate, arguments.rotate), None
@@ -80,8 +84,8 @@ def run(arguments: Namespace) -> None:
             raise ValueError("--budget must have a text to calibrate with, got none")
         info["budget"] = str(budget)
         found = formats_within(
-            budget, llm, windows, chosen, list(specs), how, activation, arguments.file, info
+            budget, llm, windows, chosen, list(specs), how, activation, arguments.file, info, device
         )
         spec = {name: specs[text] for name, text in found.items()}.__getitem__
-    quantize_model(llm, chosen, spec, activation, arguments.file, info, windows, how)
+    quantize_model(llm, chosen, spec, activation, arguments.file, info, windows, how, device)
     show.run(Namespace(file=arguments.file, json=False))

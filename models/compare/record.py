@@ -1,17 +1,14 @@
 """What is known of a row, in a JSON file of its own."""
 
 import json
-import platform
-import shlex
-import subprocess
-import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
-import transformers
 
+from models.device import machine
 from models.files import whole_file
+from models.provenance import made_by
 
 
 @dataclass(frozen=True)
@@ -72,30 +69,13 @@ def read_record(file: Path, asked: dict) -> Record:
         return Record(asked)
 
 
-def write_record(file: Path, record: Record) -> None:
-    """Write the record, whole, with who made it."""
-    text = json.dumps(asdict(replace(record, by=_by())), indent=2)
+def write_record(file: Path, record: Record, device: torch.device | None = None) -> None:
+    """Write the record, whole, with who made it, and where."""
+    text = json.dumps(asdict(replace(record, by=_by(device or torch.device("cpu")))), indent=2)
     with whole_file(file) as part:
         part.write_text(text + "\n", "utf-8")
 
 
-def _by() -> dict:
-    return {
-        "command": shlex.join(["python", "-m", "models", *sys.argv[1:]]),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-    }
-
-
-def _commit() -> str:
-    """Return the commit of this program's own sources; ``changed`` where files differ from it."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=12",
-           "--dirty= changed", "--exclude=*"]  # fmt: skip
-    try:
-        done = subprocess.run(git, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
+def _by(device: torch.device) -> dict:
+    made = made_by("python -m models", "torch", "transformers")
+    return made | {"machine": machine(device)}

@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from models import eval as evaluation
 from models.calibration.text import calibration_windows
 from models.compare.record import Made, Record, read_record, write_record
@@ -13,7 +16,7 @@ from models.compare.rows import Row
 from models.files import blaming
 from models.llm import load
 from models.quantize import choose, quantize_model
-from models.scores import fingerprint, peak_bytes, reset_peak
+from models.scores import peak_bytes, reset_peak, weights_hash
 from models.store import open_layers
 
 
@@ -50,18 +53,23 @@ class Plan:
 class Comparison:
     """Rows of one plan, with their records and files of layers in one folder.
 
+    Parameters
+    ----------
+    device : torch.device or None
+        Where texts are read; the CPU if not said.
+
     Raises
     ------
     ValueError, OSError
         As reading the model and the text does.
     """
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
-        self.plan, self.folder = plan, folder
+    def __init__(self, plan: Plan, folder: Path, device: torch.device | None = None) -> None:
+        self.plan, self.folder, self.device = plan, folder, device
         with blaming(folder):
             folder.mkdir(exist_ok=True)
         llm = load(plan.model)
-        self._model = fingerprint(llm.model)
+        self._weights = weights_hash(llm.model)
         self._windows = evaluation.read_windows(llm, plan.text, plan.tokens, plan.context)
         self._fewer = self._windows
         if plan.integer_tokens is not None:
@@ -75,8 +83,9 @@ class Comparison:
         text = hashlib.sha256(self._windows.numpy().tobytes()).hexdigest()
         return {
             "quantize": {
-                "model": plan.model, "fingerprint": self._model,
+                "model": plan.model, "weights_sha256": self._weights,
                 "format": row.format, "options": asdict(row.spec), "act_bits": row.act_bits,
+                "layers": row.layers,
                 "calibrate": calibrate, "windows": 0 if calibrate == "none" else plan.windows,
             },
             "evaluate": {
@@ -101,14 +110,27 @@ class Comparison:
         try:
             if record.made is None or not file.is_file():
                 record = replace(record, made=self._made(row, file))
-                write_record(self._file(row, "json"), record)
+                write_record(self._file(row, "json"), record, self.device)
             record = replace(record, evaluated=self._evaluated(file))
         except Exception as error:  # a fault of one format must not cost the others
             users = isinstance(error, ValueError | OSError)
             line = " ".join(str(error).split())
             record = replace(record, reason=line if users else f"{type(error).__name__}: {line}")
-        write_record(self._file(row, "json"), record)
+        write_record(self._file(row, "json"), record, self.device)
         return record
+
+    def share(self) -> None:
+        """Put into the cache what all rows need: scores of the float model, text it makes up."""
+        llm = load(self.plan.model)
+        if self.plan.calibrate != "none":
+            calibration_windows(llm, self.plan.calibrate, self.plan.windows)
+        for windows, _ in self._readings():
+            evaluation.score_float(llm, windows, device=self.device)
+
+    def failed(self, row: Row, reason: str) -> None:
+        """Record that a row ended without a word of its own."""
+        record = replace(self.record(row), reason=reason)
+        write_record(self._file(row, "json"), record, self.device)
 
     def _file(self, row: Row, kind: str) -> Path:
         return self.folder / f"{row.stem}.{kind}"
@@ -122,16 +144,23 @@ class Comparison:
         resumed = file.with_name(f"{file.name}.parts").exists()
         reset_peak()
         begin = time.perf_counter()
-        quantize_model(llm, choose(llm), row.spec, row.activation, file, info, windows=windows)
+        chosen = choose(llm, row.layers)
+        quantize_model(
+            llm, chosen, row.spec, row.activation, file, info, windows, device=self.device
+        )
         return Made(time.perf_counter() - begin, peak_bytes(), resumed)
 
     def _evaluated(self, file: Path) -> list[dict]:
         """Score the float model, the matrices and the integers; what is in the cache is not."""
         found = []
         with open_layers(file) as layers:
-            if len(self._fewer) < len(self._windows):
-                most = evaluation.evaluate(load(self.plan.model), layers, self._windows)
-                found.append(evaluation.figures(list(islice(most, 2)), self._windows))
-            every = evaluation.evaluate(load(self.plan.model), layers, self._fewer)
-            found.append(evaluation.figures(list(every), self._fewer))
+            for windows, versions in self._readings():
+                llm = load(self.plan.model)
+                results = evaluation.evaluate(llm, layers, windows, device=self.device)
+                found.append(evaluation.figures(list(islice(results, versions)), windows))
         return found
+
+    def _readings(self) -> list[tuple[Tensor, int | None]]:
+        """Windows, and how many versions of the model read them; None for all."""
+        fewer = len(self._fewer) < len(self._windows)
+        return [*([(self._windows, 2)] if fewer else []), (self._fewer, None)]

@@ -36,11 +36,6 @@ class Levels:
     values: Tensor
     bounds: Tensor
 
-    def nearest(self, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        """Return codes and values of the nearest levels; all (rows, n)."""
-        place = torch.searchsorted(self.bounds, wanted.contiguous())
-        return self.codes.gather(1, place), self.values.gather(1, place)
-
 
 @dataclass
 class Part:
@@ -103,17 +98,6 @@ class Part:
             found.append(Levels(codes[order], values, bounds.contiguous()))
         return found
 
-    def nearest(self, levels: list[Levels], column: slice, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        """Return codes and values, with the column scale, nearest to wanted weights (rows, n)."""
-        scale = self.column_scale[column]
-        wanted = wanted / torch.where(scale == 0, 1.0, scale)
-        codes, values = levels[0].nearest(wanted)
-        for number, other in enumerate(levels[1:], 1):
-            mine = self.kind[:, column] == number
-            more, those = other.nearest(wanted)
-            codes, values = torch.where(mine, more, codes), torch.where(mine, those, values)
-        return codes, values * scale
-
 
 def part_of(path: Path, fixed: int) -> Part:
     """Read a path of one stage; ``fixed`` is a bit mask of planes whose bits stay."""
@@ -137,7 +121,7 @@ def part_of(path: Path, fixed: int) -> Part:
         codes=code_of[pattern],
         column_scale=_tensor(stage.column_scale, torch.ones(1, stage.columns))[0],
         kinds=kept == names[:, None],
-        kind=torch.searchsorted(names, pattern & fixed),
+        kind=torch.searchsorted(names, (pattern & fixed).contiguous()),
         freedom="group" if free else "row" if len(path.out_scale) == stage.out else "matrix",
     )
 

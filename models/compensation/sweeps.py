@@ -7,6 +7,7 @@ the best one with all else as it is, so the error never rises.
 import torch
 from torch import Tensor
 
+from models.compensation.kernels import descend, tables_of
 from models.compensation.parts import Part
 
 BLOCK = 64
@@ -40,22 +41,17 @@ class Descent:
         """Give every weight the level that is best with all others as they are."""
         for part in self.parts:
             for group, span in enumerate(part.spans):
-                levels = part.levels(group)
+                tables = tables_of([part.levels(group)])
                 for start in range(span.start, span.stop, BLOCK):
                     columns = slice(start, min(start + BLOCK, span.stop))
                     before = part.values(columns, group)
                     inputs = part.inputs[columns]
                     local = self.hessian[inputs][:, inputs]
-                    slope = self.slope[:, inputs]
                     values = before.clone()
-                    for i in range(len(inputs)):
-                        column = slice(start + i, start + i + 1)
-                        old = values[:, i : i + 1]
-                        wanted = old - slope[:, i : i + 1] / local[i, i]
-                        codes, new = part.nearest(levels, column, wanted)
-                        slope += (new - old) * local[i]
-                        values[:, i : i + 1] = new
-                        part.codes[:, column] = codes
+                    part.codes[:, columns] = descend(
+                        values, self.slope[:, inputs], local, part.column_scale[columns],
+                        part.kind[:, columns].contiguous(), tables,
+                    )  # fmt: skip
                     self.move(inputs, values - before)
 
     def sweep_coefficients(self) -> None:

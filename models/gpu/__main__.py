@@ -1,6 +1,7 @@
 """Command line of the GPU kernels."""
 
 import json
+import os
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,8 @@ def check(arguments: Namespace) -> None:
 
 def record(arguments: Namespace) -> None:
     """Run the measuring plan."""
+    # Compiled parts of whole models then begin early, as the kernels do; both sides have them.
+    os.environ.setdefault("TORCHINDUCTOR_ENABLE_PDL", "1")
     from models.gpu.measure.record import record as run_plan
 
     kernels = _kernels("cuda")

@@ -37,7 +37,7 @@ def nvcc_command(nvcc: Path, target: Path, architectures: tuple[int, ...]) -> li
     codes.append(f"-gencode=arch=compute_{architectures[-1]},code=compute_{architectures[-1]}")
     libraries = [f"-L{nvcc.parents[1] / 'lib'}"] if (nvcc.parents[1] / "lib").is_dir() else []
     return [
-        str(nvcc), "-std=c++17", "-O3", "-fmad=false", *codes, *libraries,
+        str(nvcc), "-std=c++17", "-O3", "-fmad=false", "--threads", "0", *codes, *libraries,
         "-shared", "-Xcompiler", "-fPIC", "-o", str(target), str(SOURCES / "kernels.cu"),
     ]  # fmt: skip
 
@@ -62,17 +62,20 @@ def gpu_library(architectures: tuple[int, ...] = ARCHITECTURES) -> Path:
     nvcc = find_nvcc()
     if nvcc is None:
         raise ValueError(f"{NVCC_HELP}; got none of them")
-    return _built("gpu", nvcc_command(nvcc, Path("TARGET"), architectures))
+    version = subprocess.run([nvcc, "--version"], capture_output=True, text=True, check=False)
+    return _built("gpu", nvcc_command(nvcc, Path("TARGET"), architectures), version.stdout)
 
 
 @cache
 def emulated_library() -> Path:
     """Return the emulation, compiled on first use; it needs a C++ compiler."""
-    return _built("emulated", emulation_command(Path("TARGET")))
+    return _built("emulated", emulation_command(Path("TARGET")), "")
 
 
-def _built(name: str, command: list[str]) -> Path:
-    text = "\n".join(command).encode()
+def _built(name: str, command: list[str], version: str) -> Path:
+    """Compile unless there is a library of the same sources, options and compiler version."""
+    options = [word for word in command[1:] if not word.startswith("-L")]
+    text = "\n".join([version, *options[:-1]]).encode()
     for source in sorted(SOURCES.iterdir()):
         text += source.read_bytes()
     root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "planesmith/gpu"

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from models.gpu.kernels import BIT_PLANE_KINDS, SPLITS, TILES
+from models.gpu.kernels import BIT_PLANE_KINDS, KINDS, PLAIN_KINDS, SPLITS, TILES
 from models.gpu.layout import ROWS, STEP
 
 FULL = 132 * 16
@@ -10,7 +10,10 @@ FULL = 132 * 16
 
 
 class Choice(NamedTuple):
-    """A kernel: how bits meet codes, tokens at once, warps that share a row tile."""
+    """A kernel: how bits meet codes, tokens at once, warps that share a row tile.
+
+    Kernels for plain layers share rows out by themselves; their ``split`` is 1.
+    """
 
     kind: str
     tile: int
@@ -36,11 +39,20 @@ def choose(rows: int, columns: int, tokens: int, aligned: bool) -> Choice:
 
 
 def choices(tokens: int, aligned: bool) -> list[Choice]:
-    """Return all that could multiply so many tokens, for measuring them."""
+    """Return all that could multiply so many tokens of any stage, for measuring them."""
     return [
         Choice(kind, tile, split)
-        for kind, tiles in TILES.items()
-        for tile in tiles
+        for kind in KINDS
+        for tile in TILES[kind]
         for split in SPLITS
         if (aligned or kind not in BIT_PLANE_KINDS) and (tokens > 16) == (tile == 32)
+    ]
+
+
+def plain_choices(tokens: int) -> list[Choice]:
+    """Return each kind for a plain layer that takes so few tokens at once, by its least tile."""
+    return [
+        Choice(kind, min(tile for tile in TILES[kind] if tile >= tokens), 1)
+        for kind in PLAIN_KINDS
+        if tokens <= TILES[kind][-1]
     ]

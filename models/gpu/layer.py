@@ -10,9 +10,10 @@ from models.bitplane import BitplaneLayer, Path
 from models.codes import Activation
 from models.encode import Codes, transform
 from models.exact import digits, tensor
-from models.gpu.choice import Choice
+from models.gpu.choice import Choice, plain_choices
 from models.gpu.device import DeviceStage, accumulate, address, encode
-from models.gpu.kernels import BIT_PLANE_KINDS, CODES, REALS, Kernels
+from models.gpu.kernels import BIT_PLANE_KINDS, CODES, PLAIN_KINDS, REALS, Kernels
+from models.gpu.plain import MOST_TOKENS, choose_plain, fits, is_plain, run_plain
 from models.integers import code_range
 from models.reference import Execution, chain_codes
 from models.stage import Stage
@@ -69,11 +70,14 @@ class LayerOnKernels:
     layer : BitplaneLayer
     tensors : dict of Tensor
         All that the kernels read, by ``path.stage.name``; ``bias`` is the layer's.
+    plain : bool
+        Whether the kernel for few tokens runs it.
     """
 
     def __init__(self, layer: BitplaneLayer) -> None:
         self.layer = layer
         self._stages = [[DeviceStage(stage) for stage in path.stages] for path in layer.paths]
+        self.plain = uncovered(layer) is None and is_plain(layer, self._stages[0][0])
         self.tensors: dict[str, Tensor] = {}
         if layer.bias is not None:
             self.tensors["bias"] = tensor(layer.bias)
@@ -108,6 +112,18 @@ class LayerOnKernels:
             value.nbytes for name, value in self.tensors.items() if name.rpartition(".")[2] in names
         )
 
+    def choice(self, kernels: Kernels, tokens: int) -> Choice:
+        """Return the kernel for so many tokens of the first stage."""
+        first = self._stages[0][0]
+        few = self.plain and tokens <= MOST_TOKENS
+        return (few and choose_plain(kernels, first, tokens)) or first.choice(tokens)
+
+    def plain_choices(self, kernels: Kernels, tokens: int) -> list[Choice]:
+        """Return all ways of the kernel for few tokens that take so many at once."""
+        first = self._stages[0][0]
+        few = self.plain and tokens <= MOST_TOKENS
+        return [c for c in plain_choices(tokens) if fits(kernels, first, c)] if few else []
+
     def run(
         self,
         kernels: Kernels,
@@ -122,22 +138,38 @@ class LayerOnKernels:
         ----------
         tensors : dict of Tensor
             ``self.tensors``, on the device of the kernels.
-        x : float32, (tokens, inputs), there too
+        x : float32, float16 or bfloat16, (tokens, inputs), there too
             A token with a NaN or an infinity gives NaNs.
         choice : Choice or None
-            For first stages, instead of the one that suits their shapes.
+            For the first stage, instead of the one that suits its shape.
 
         Returns
         -------
-        float32, (tokens, out)
+        (tokens, out), of the type of ``x``
         """
-        y = torch.empty(len(x), self.layer.out, dtype=torch.float32, device=x.device)
         if len(x) == 0:
-            return y
+            return x.new_empty(0, self.layer.out)
+        choice = choice or self.choice(kernels, len(x))
+        if choice.kind in PLAIN_KINDS:
+            own = _under(tensors, "0.0.")
+            if "bias" in tensors:
+                own["real_bias"] = tensors["bias"]
+            return run_plain(kernels, self._stages[0][0], self.layer, own, x, stream, choice)
+        return self._stage_by_stage(kernels, tensors, x.float(), stream, choice).to(x.dtype)
+
+    def _stage_by_stage(
+        self,
+        kernels: Kernels,
+        tensors: dict[str, Tensor],
+        x: Tensor,
+        stream: int,
+        choice: Choice,
+    ) -> Tensor:
+        y = torch.empty(len(x), self.layer.out, dtype=torch.float32, device=x.device)
         for p, (path, stages) in enumerate(zip(self.layer.paths, self._stages, strict=True)):
             own = [_under(tensors, f"{p}.{s}.") for s in range(len(stages))]
             first, last = stages[0], stages[-1]
-            now = choice or first.choice(len(x))
+            now = choice if p == 0 else first.choice(len(x))
             planes = now.kind in BIT_PLANE_KINDS
             codes, scale = encode(kernels, own[0], path.stages[0], first.shape, x, planes, stream)
             if first is not last:

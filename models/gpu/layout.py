@@ -34,8 +34,8 @@ class Packed:
     Attributes
     ----------
     planes : uint32, (row tiles, steps, k, 32 lanes, 4)
-    coefficients : int16 or int32, (passes, row tiles, groups, terms + 1, 16)
-        The offset last.
+    coefficients : int16 or int32, (passes, row tiles, groups, 8, terms, 2)
+        Of rows g and g + 8; offsets, where there are any, are the last term.
     masks : uint32, (passes,), or None
         The planes whose AND is a pass's only term.
     by_bits, by_bytes : int32, (padded columns,)
@@ -150,8 +150,10 @@ def _coefficients(stage: Stage, plain: bool) -> NDArray[np.int16] | NDArray[np.i
         first = np.zeros_like(passes)
         first[:, 0] = offset
         whole = np.concatenate([passes, first], -1).reshape(-1, *passes.shape[2:4], 2)
+    if not stage.has_offset:
+        whole = whole[..., :-1]
     padded = np.pad(whole, [(0, 0), (0, -stage.out % ROWS), (0, 0), (0, 0)])
-    tiled = padded.reshape(len(whole), -1, ROWS, *whole.shape[2:]).transpose(0, 1, 3, 4, 2)
+    tiled = padded.reshape(len(whole), -1, 2, 8, *whole.shape[2:]).transpose(0, 1, 4, 3, 5, 2)
     if tiled.min() >= -(1 << 15) and tiled.max() < 1 << 15:
         return np.ascontiguousarray(tiled.astype(np.int16))
     return np.ascontiguousarray(tiled.astype(np.int32))

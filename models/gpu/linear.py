@@ -13,6 +13,7 @@ from models.bitplane import BitplaneLayer
 from models.gpu.build import ARCHITECTURES, gpu_library
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels, MixedExecution, uncovered
+from models.gpu.plain import REALS
 from models.reference import Reference
 
 
@@ -59,7 +60,7 @@ class _Ready:
     def mixed(self, x: Tensor, kernels: Kernels) -> Tensor:
         layer = self.on_kernels.layer
         say_once(f"{self.missing}: codes are made on the CPU, only integers run on the GPU")
-        return MixedExecution(layer, kernels, x.device)(x.cpu()).to(x.device)
+        return MixedExecution(layer, kernels, x.device)(x.cpu().float()).to(x)
 
 
 _READY: WeakValueDictionary[int, _Ready] = WeakValueDictionary()
@@ -72,17 +73,17 @@ def bitplane_linear(x: Tensor, packed: Sequence[Tensor], key: int) -> Tensor:
 
     Parameters
     ----------
-    x : float32, (tokens, inputs)
+    x : float32, float16 or bfloat16, (tokens, inputs)
     packed : the layer's tensors, which the kernels read
     key : int
         Of the layer among those ready in this process.
 
     Returns
     -------
-    float32, (tokens, out)
+    (tokens, out), of the type of ``x``
     """
     say_once("no GPU: bitplane layers run by the reference on the CPU")
-    return _READY[key].reference(x)
+    return _READY[key].reference(x.float()).to(x.dtype)
 
 
 @bitplane_linear.register_kernel("cuda")
@@ -92,7 +93,7 @@ def _(x: Tensor, packed: Sequence[Tensor], key: int) -> Tensor:
         kernels = gpu_kernels(index)
     except ValueError as error:
         say_once(f"{error}; bitplane layers run by the reference on the CPU")
-        return ready.reference(x.cpu()).to(x.device)
+        return ready.reference(x.cpu().float()).to(x)
     with torch.cuda.device(index):
         if ready.missing:
             return ready.mixed(x, kernels)
@@ -127,6 +128,8 @@ class GpuLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply; (..., inputs) to (..., out), of the type of the inputs."""
-        flat = x.reshape(-1, self.in_features).float().contiguous()
+        flat = x.reshape(-1, self.in_features).contiguous()
+        if flat.dtype not in REALS:
+            flat = flat.float()
         y = torch.ops.planesmith.bitplane_linear(flat, list(self.buffers()), self._key)
         return y.to(x.dtype).reshape(*x.shape[:-1], self.out_features)

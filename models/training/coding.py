@@ -28,7 +28,7 @@ def straight_through(smooth: Tensor, value: Tensor) -> Tensor:
 
 
 def coded(u: Tensor, spec: Activation) -> tuple[Tensor, Tensor]:
-    """Quantize real inputs as :func:`models.encode.quantize`.
+    """Quantize real inputs as :func:`models.encode.quantize`, whatever they are.
 
     The gradient is that of ``u / scale``, the scale as a constant, and zero where codes saturate;
     of 1-bit codes that of a line from 0 to 1 for ``u`` within one scale.
@@ -44,7 +44,7 @@ def coded(u: Tensor, spec: Activation) -> tuple[Tensor, Tensor]:
         where ``u`` is bfloat16.
     scale : float32, (tokens,)
     """
-    exact = quantize(u.detach().float(), spec)
+    exact = quantize(u.detach().float(), spec, check=False)
     smooth = u * exact.scale.reciprocal()[:, None, None].to(u.dtype)
     if spec.bits == 1:
         smooth = (smooth.clamp(-1, 1) + 1) / 2
@@ -71,5 +71,5 @@ def transformed(codes: Tensor, spec: Transform) -> Tensor:
         -1, (-1, spec.block)
     )
     smooth = (blocks @ matrix.T).flatten(-2)
-    exact = transform(codes.detach().to("cpu", torch.int32), spec)
+    exact = transform(codes.detach().to(torch.int32), spec)
     return straight_through(smooth, exact.to(smooth))

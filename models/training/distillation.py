@@ -1,17 +1,20 @@
 """Distillation: a model learns the chances that another one gives the next tokens."""
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from models.checks import require
 from models.training.optimizer import Optimizer
 from models.training.order import Order
 
-ROWS = 32
-"""Tokens whose chances are held in float32 at once: few enough to stay in a cache."""
+ROWS = {"cpu": 32, "cuda": 2048}
+"""Tokens whose chances are held in float32 at once: few enough to stay in a cache; on a GPU,
+enough to keep it busy."""
 
 
 def distill(
@@ -20,6 +23,7 @@ def distill(
     windows: Tensor,
     optimizer: Optimizer,
     batch: int,
+    at_once: int,
     order: Order,
     first: int = 0,
 ) -> Iterator[tuple[int, float]]:
@@ -30,6 +34,8 @@ def distill(
     windows : int64, (windows, tokens)
     batch : int
         Windows a step.
+    at_once : int
+        At most so many of them are in memory together.
     first : int
         The step to begin with.
 
@@ -38,16 +44,25 @@ def distill(
     step : int
         The step under way: nothing but gradients has changed since it began.
     loss : float
-        Mean divergence in nats a token, after each window.
+        Mean divergence in nats a token, after each time that windows were read.
+
+    Raises
+    ------
+    ValueError
+        The loss is not finite: rates were too high.
     """
     for step in range(first, optimizer.steps):
-        for index in order.batch(step, batch):
-            tokens = windows[index][None]
+        chosen = order.batch(step, batch)
+        for start in range(0, batch, at_once):
+            tokens = windows[chosen[start : start + at_once]]
             with torch.no_grad():
-                wanted = teacher(input_ids=tokens, use_cache=False).logits[0]
-            loss = divergence(student(input_ids=tokens, use_cache=False).logits[0], wanted)
-            (loss / batch).backward()
-            yield step, float(loss.detach())
+                wanted = teacher(input_ids=tokens, use_cache=False).logits.flatten(0, 1)
+            have = student(input_ids=tokens, use_cache=False).logits.flatten(0, 1)
+            loss = divergence(have, wanted)
+            (loss * (len(tokens) / batch)).backward()
+            value = float(loss.detach())
+            require(isfinite(value), "the loss", "be finite; lower the rates", value)
+            yield step, value
         optimizer.step(step)
 
 
@@ -70,8 +85,9 @@ class _Divergence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, wanted: Tensor) -> Tensor:
         slope, total = torch.empty_like(logits), torch.zeros((), device=logits.device)
-        for start in range(0, len(logits), ROWS):
-            rows = slice(start, start + ROWS)
+        step = ROWS[logits.device.type]
+        for start in range(0, len(logits), step):
+            rows = slice(start, start + step)
             have = logits[rows].float().log_softmax(1)
             want = wanted[rows].float().log_softmax(1)
             chances = want.exp()

@@ -43,7 +43,8 @@ class Levels(nn.Module):
         self.coefficients = nn.Parameter(scale.clone().to(device))
         self._base = part.coefficients.to(device) if part.freedom in shape else None
         self._features = part.features.to(device)
-        self._kinds = (part.kinds & _first_of_equal(part)).to(device)
+        kinds = part.kinds & _first_of_equal(part)
+        self._allowed = [allowed.nonzero()[:, 0].to(device) for allowed in kinds]
         self._kind = part.kind.to(device, torch.uint8) if len(part.kinds) > 1 else None
         self._codes = part.codes.to(device, torch.uint8)
         values = self._values()
@@ -86,25 +87,28 @@ class Levels(nn.Module):
     @torch.no_grad()
     def gather(self) -> None:
         """Work out the gradient of the coefficients from that of the latents."""
-        table = self._table(self._all_coefficients())
         slope = self.latents.grad
         assert slope is not None
-        by_code = torch.zeros_like(table).scatter_add_(
-            2, self._grouped(self._codes).long(), self._grouped(slope)
-        )
-        moved = by_code @ self._features
+        slope, codes = self._grouped(slope), self._grouped(self._codes).int()
+        moved = torch.stack([(feature[codes] * slope).sum(2) for feature in self._features.T], 2)
         if self._base is not None:
             moved = (moved * self._base).sum((1, 2), keepdim=True)
             moved = moved.sum(0, keepdim=True) if self.freedom == "matrix" else moved
         self.coefficients.grad = moved
 
     @torch.no_grad()
-    def choose(self) -> int:
-        """Give each weight the level nearest to its latent; return how many codes changed."""
+    def choose(self) -> Tensor:
+        """Give each weight the level nearest to its latent; return how many codes changed.
+
+        Returns
+        -------
+        int64, ()
+            Where the weights are, which need not be waited for.
+        """
         before = self._codes
         self._codes = self._nearest(self._all_coefficients())
         self.matrix.copy_(self._values())
-        return int((before != self._codes).sum())
+        return (before != self._codes).sum()
 
     @torch.no_grad()
     def path(self, like: Path) -> Path:
@@ -139,8 +143,7 @@ class Levels(nn.Module):
         """Codes of the levels nearest to the latents; uint8, (rows, columns)."""
         table, latents = self._table(coefficients), self._grouped(self.latents.detach())
         found = torch.empty(0)
-        for number, allowed in enumerate(self._kinds):
-            codes = allowed.nonzero()[:, 0]
+        for number, codes in enumerate(self._allowed):
             values, order = table[..., codes].sort(dim=2, stable=True)
             bounds = (values[..., 1:] + values[..., :-1]) / 2
             place = torch.searchsorted(bounds.contiguous(), latents)

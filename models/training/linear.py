@@ -9,6 +9,7 @@ from models.bitplane import BitplaneLayer, Path
 from models.checks import require
 from models.dense import dense
 from models.reference import LAYERNORM_EPSILON
+from models.training.chain import TrainedChain
 from models.training.coding import coded, transformed
 from models.training.levels import Levels
 
@@ -36,6 +37,10 @@ class TrainedPath(nn.Module):
         if self._stage.transform is not None:
             codes = transformed(codes, self._stage.transform)
         return codes[:, 0] @ self.levels.matrix.T * scale[:, None].to(x.dtype)
+
+    def all_levels(self) -> list[Levels]:
+        """Return the weights, as a chain does."""
+        return [self.levels]
 
     def lean(self, lacking: Tensor) -> None:
         """Let latents begin nearer to the float weights, which lie so much higher; (out, inputs).
@@ -97,7 +102,10 @@ class TrainedLinear(nn.Module):
         for path in layer.paths:
             _check(path)
         self._layer = layer
-        self._paths = [TrainedPath(path, fixed, dtype, device) for path in layer.paths]
+        kinds = [TrainedPath if len(path.stages) == 1 else TrainedChain for path in layer.paths]
+        self._paths = [
+            kind(path, fixed, dtype, device) for kind, path in zip(kinds, layer.paths, strict=True)
+        ]
         self.paths = nn.ModuleList(self._paths)
         lacking = weight - torch.from_numpy(dense(layer))
         for path in self._paths:
@@ -123,8 +131,8 @@ class TrainedLinear(nn.Module):
         return y.view(*x.shape[:-1], -1)
 
     def levels(self) -> list[Levels]:
-        """Return the weights of each path."""
-        return [path.levels for path in self._paths]
+        """Return the weights of each path, of each of its stages."""
+        return [levels for path in self._paths for levels in path.all_levels()]
 
     def layer(self) -> BitplaneLayer:
         """Return the layer as it is stored: coefficients rounded, then codes chosen."""
@@ -138,6 +146,6 @@ def _check(path: Path) -> None:
     stage = path.stages[0]
     subject = "a layer to train"
     require(path.router is None, subject, "have no router", "one")
-    require(len(path.stages) == 1, subject, "have single stages", "a chain of two")
     require(stage.views == 1, subject, "have one view", stage.views)
-    require(stage.bias is None, subject, "have no bias between integers", "one")
+    biased = any(stage.bias is not None for stage in path.stages)
+    require(not biased, subject, "have no bias between integers", "one")

@@ -59,9 +59,9 @@ class Optimizer:
         for one in levels:
             one.gather()
         self._adam.step()
-        changed = sum(one.choose() for one in levels)
+        changed = torch.stack([one.choose() for one in levels]).sum()
         self.forget()
-        return changed / sum(one.latents.numel() for one in levels)
+        return float(changed) / sum(one.latents.numel() for one in levels)
 
     def state(self) -> dict[str, Tensor]:
         """Return everything that a step changes, by name."""

@@ -11,7 +11,6 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from models.calibration.blocks import blocks_of, embedded
-from models.checks import require
 from models.formats import FORMATS, parse
 from models.formats.spec import StageFormat
 from models.llm import LLM, linear_layers
@@ -23,20 +22,6 @@ from models.training.optimizer import Optimizer
 from models.training.order import Order
 from models.training.reconstruction import reconstruct
 from models.training.settings import Settings
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; without one, the GPU if there is one.
-
-    Raises
-    ------
-    ValueError
-        There is none of that name.
-    """
-    there = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    name = name or there[-1]
-    require(name in there, "device", f"be one of {', '.join(there)}", name)
-    return torch.device(name)
 
 
 def train_model(
@@ -168,10 +153,10 @@ class _Run:
         with tqdm(total=settings.steps * settings.batch, initial=state.steps * settings.batch,
                   desc="distilling", unit="window", leave=False) as bar:  # fmt: skip
             for step, loss in distill(
-                self.teacher, self.student, self.windows, optimizer, settings.batch, order,
-                state.steps,
+                self.teacher, self.student, self.windows, optimizer, settings.batch,
+                settings.at_once, order, state.steps,
             ):  # fmt: skip
-                bar.update()
+                bar.update(min(settings.at_once, settings.batch))
                 bar.set_postfix_str(f"{loss:.4f} nats")
                 checkpoint.keep(State(0, True, step, optimizer.state()), interrupts)
 

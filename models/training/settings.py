@@ -27,6 +27,7 @@ class Settings:
     rate: float = _option(0.008, "rate of latents in distillation")
     slow_rate: float = _option(0.0006, "rate of coefficients and scales in distillation")
     batch: int = _option(4, "windows a step")
+    at_once: int = _option(1, "windows in memory at once; on a GPU, all of a step are faster")
     seed: int = _option(0, "of the order of the windows")
 
     def __post_init__(self) -> None:
@@ -36,6 +37,7 @@ class Settings:
         require(some, "steps", "be 1 or more, of blocks or of distillation", "none")
         require(self.block_windows >= 1, "block windows", "be 1 or more", self.block_windows)
         require(self.batch >= 1, "batch", "be 1 window or more", self.batch)
+        require(self.at_once >= 1, "windows at once", "be 1 or more", self.at_once)
         require(0 <= self.seed <= 1 << 62, "seed", "be from 0 to 2**62", self.seed)
         for name in ("block_rate", "rate", "block_slow_rate", "slow_rate"):
             value = getattr(self, name)

@@ -1,27 +1,48 @@
-module activation_buffer(i__valid, address, read, done, clk, rst, i__ready, available, digits, i__payload);
+module activation_buffer(i__valid, claim, address, read, done, clk, rst, i__ready, available, digits, i__payload);
   wire _00_;
-  wire [4:0] _01_;
-  wire _02_;
+  wire _01_;
+  wire [5:0] _02_;
   wire _03_;
   wire _04_;
-  wire [3:0] _05_;
+  wire _05_;
   wire _06_;
   wire _07_;
   wire _08_;
   wire _09_;
   wire _10_;
   wire _11_;
-  wire [3:0] _12_;
-  wire _13_;
-  wire _14_;
+  wire _12_;
+  wire [3:0] _13_;
+  wire [4:0] _14_;
   wire _15_;
-  wire _16_;
+  wire [4:0] _16_;
   wire _17_;
-  wire _18_;
+  wire [5:0] _18_;
+  wire _19_;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire _25_;
+  wire _26_;
+  wire _27_;
+  wire _28_;
+  wire [4:0] _29_;
+  wire _30_;
+  wire _31_;
+  wire _32_;
+  wire _33_;
+  wire _34_;
+  wire _35_;
+  wire _36_;
+  wire _37_;
   input [2:0] address;
   wire [2:0] address;
   output available;
   wire available;
+  input claim;
+  wire claim;
   input clk;
   wire clk;
   reg [3:0] count_0;
@@ -44,76 +65,137 @@ module activation_buffer(i__valid, address, read, done, clk, rst, i__ready, avai
   input rst;
   wire rst;
   wire take;
+  reg [3:0] unclaimed_0;
+  reg unclaimed_0_some;
+  reg [3:0] unclaimed_1;
+  reg unclaimed_1_some;
   wire [3:0] write__addr;
   reg write_bank;
+  (* no_rw_check = 32'd1 *)
+  (* ram_style = "block" *)
   reg [63:0] words [15:0];
   always @(posedge clk) begin
     if (take)
       words[{ write_bank, write__addr[2:0] }] <= { i__payload[63], i__payload[55], i__payload[47], i__payload[39], i__payload[31], i__payload[23], i__payload[15], i__payload[7], i__payload[62], i__payload[54], i__payload[46], i__payload[38], i__payload[30], i__payload[22], i__payload[14], i__payload[6], i__payload[61], i__payload[53], i__payload[45], i__payload[37], i__payload[29], i__payload[21], i__payload[13], i__payload[5], i__payload[60], i__payload[52], i__payload[44], i__payload[36], i__payload[28], i__payload[20], i__payload[12], i__payload[4], i__payload[59], i__payload[51], i__payload[43], i__payload[35], i__payload[27], i__payload[19], i__payload[11], i__payload[3], i__payload[58], i__payload[50], i__payload[42], i__payload[34], i__payload[26], i__payload[18], i__payload[10], i__payload[2], i__payload[57], i__payload[49], i__payload[41], i__payload[33], i__payload[25], i__payload[17], i__payload[9], i__payload[1], i__payload[56], i__payload[48], i__payload[40], i__payload[32], i__payload[24], i__payload[16], i__payload[8], i__payload[0] };
   end
-  reg [63:0] _47_;
+  reg [63:0] _89_;
   always @(posedge clk) begin
     if (read) begin
-      _47_ <= words[{ read_bank, address }];
+      _89_ <= words[{ read_bank, address }];
     end
   end
-  assign digits = _47_;
+  assign digits = _89_;
+  assign _18_ = _16_ - _17_;
+  assign _19_ = unclaimed_1 > 1'h1;
+  assign _20_ = _15_ | _19_;
+  assign _17_ = claim & read_bank;
+  assign _22_ = ~ _17_;
+  assign _23_ = unclaimed_1_some & _22_;
+  assign _24_ = _20_ | _23_;
+  assign _15_ = take & write_bank;
+  assign { _13_[3], write__addr[2:0] } = write_bank ? count_1 : count_0;
+  assign _14_ = { _13_[3], write__addr[2:0] } + 1'h1;
+  assign _25_ = done & read_bank;
+  assign _26_ = take & i__payload[64];
+  assign _27_ = write_bank ^ _26_;
+  assign _28_ = read_bank ^ done;
   assign _00_ = write_bank ? full_1 : full_0;
-  assign _08_ = ~ _00_;
-  assign _11_ = { _05_[3], write__addr[2:0] } != 4'h8;
-  assign i__ready = _08_ & _11_;
+  assign _10_ = ~ _00_;
+  assign _21_ = { _13_[3], write__addr[2:0] } != 4'h8;
+  assign i__ready = _10_ & _21_;
   assign take = i__valid & i__ready;
-  assign _12_ = read_bank ? count_1 : count_0;
-  assign available = _12_ > address;
-  assign _13_ = ! write_bank;
-  assign _14_ = take & _13_;
-  assign _02_ = ! read_bank;
-  assign _03_ = done & _02_;
-  assign _04_ = take & write_bank;
-  assign { _05_[3], write__addr[2:0] } = write_bank ? count_1 : count_0;
-  assign _01_ = { _05_[3], write__addr[2:0] } + 1'h1;
-  assign _06_ = done & read_bank;
-  assign _07_ = take & i__payload[64];
-  assign _09_ = write_bank ^ _07_;
-  assign _10_ = read_bank ^ done;
+  assign available = read_bank ? unclaimed_1_some : unclaimed_0_some;
+  assign _29_ = unclaimed_0 + _04_;
+  assign _02_ = _29_ - _01_;
+  assign _05_ = unclaimed_0 > 1'h1;
+  assign _06_ = _04_ | _05_;
+  assign _01_ = claim & _07_;
+  assign _08_ = ~ _01_;
+  assign _09_ = unclaimed_0_some & _08_;
+  assign _11_ = _06_ | _09_;
+  assign _03_ = ! write_bank;
+  assign _04_ = take & _03_;
+  assign _07_ = ! read_bank;
+  assign _12_ = done & _07_;
+  assign _16_ = unclaimed_1 + _15_;
   always @(posedge clk)
     if (rst) read_bank <= 1'h0;
-    else read_bank <= _10_;
+    else read_bank <= _28_;
   always @(posedge clk)
     if (rst) write_bank <= 1'h0;
-    else write_bank <= _09_;
+    else write_bank <= _27_;
   always @(posedge clk)
-    if (_15_) full_1 <= 1'h0;
-    else if (_04_) full_1 <= i__payload[64];
+    if (_30_) full_1 <= 1'h0;
+    else if (_15_) full_1 <= i__payload[64];
   always @(posedge clk)
-    if (_16_) count_1 <= 4'h0;
-    else if (_04_) count_1 <= _01_[3:0];
+    if (_31_) count_1 <= 4'h0;
+    else if (_15_) count_1 <= _14_[3:0];
   always @(posedge clk)
-    if (_17_) full_0 <= 1'h0;
-    else if (_14_) full_0 <= i__payload[64];
+    if (_32_) unclaimed_1_some <= 1'h0;
+    else unclaimed_1_some <= _24_;
   always @(posedge clk)
-    if (_18_) count_0 <= 4'h0;
-    else if (_14_) count_0 <= _01_[3:0];
-  assign _15_ = | { _06_, rst };
-  assign _16_ = | { _06_, rst };
-  assign _17_ = | { _03_, rst };
-  assign _18_ = | { _03_, rst };
-  assign _05_[2:0] = write__addr[2:0];
+    if (_33_) unclaimed_1 <= 4'h0;
+    else unclaimed_1 <= _18_[3:0];
+  always @(posedge clk)
+    if (_34_) full_0 <= 1'h0;
+    else if (_04_) full_0 <= i__payload[64];
+  always @(posedge clk)
+    if (_35_) count_0 <= 4'h0;
+    else if (_04_) count_0 <= _14_[3:0];
+  always @(posedge clk)
+    if (_36_) unclaimed_0_some <= 1'h0;
+    else unclaimed_0_some <= _11_;
+  always @(posedge clk)
+    if (_37_) unclaimed_0 <= 4'h0;
+    else unclaimed_0 <= _02_[3:0];
+  assign _30_ = | { _25_, rst };
+  assign _31_ = | { _25_, rst };
+  assign _32_ = | { _25_, rst };
+  assign _33_ = | { _25_, rst };
+  assign _34_ = | { _12_, rst };
+  assign _35_ = | { _12_, rst };
+  assign _36_ = | { _12_, rst };
+  assign _37_ = | { _12_, rst };
+  assign _13_[2:0] = write__addr[2:0];
   assign write__addr[3] = write_bank;
 endmodule
 
 module output_buffer(valid, results, o__ready, clk, rst, available, o__payload, o__valid, claim);
-  wire _00_;
-  wire [3:0] _01_;
-  wire [4:0] _02_;
-  wire [2:0] _03_;
-  wire [2:0] _04_;
+  wire [5:0] _00_;
+  wire _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire [5:0] _10_;
+  wire [6:0] _11_;
+  wire [5:0] _12_;
+  wire _13_;
+  wire [5:0] _14_;
+  wire [5:0] _15_;
+  wire _16_;
+  wire [2:0] _17_;
+  wire [2:0] _18_;
+  wire _19_;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire _25_;
+  wire [3:0] _26_;
+  wire [4:0] _27_;
   output available;
-  wire available;
+  reg available;
   input claim;
   wire claim;
   input clk;
   wire clk;
+  wire fetch;
   wire freed;
   wire give;
   output [48:0] o__payload;
@@ -121,7 +203,8 @@ module output_buffer(valid, results, o__ready, clk, rst, available, o__payload, 
   input o__ready;
   wire o__ready;
   output o__valid;
-  wire o__valid;
+  reg o__valid;
+  reg [4:0] read_at;
   input [48:0] results;
   wire [48:0] results;
   reg [2:0] room;
@@ -130,150 +213,121 @@ module output_buffer(valid, results, o__ready, clk, rst, available, o__payload, 
   reg [1:0] slot;
   input valid;
   wire valid;
+  reg [4:0] waiting;
+  reg waiting_some;
+  reg [4:0] write_at;
+  (* no_rw_check = 32'd1 *)
+  (* ram_style = "block" *)
+  reg [48:0] words [23:0];
+  always @(posedge clk) begin
+    if (valid)
+      words[write_at] <= results;
+  end
+  reg [48:0] _67_;
+  always @(posedge clk) begin
+    if (fetch) begin
+      _67_ <= words[read_at];
+    end
+  end
+  assign o__payload = _67_;
+  assign _00_ = waiting + valid;
+  assign _11_ = _00_ - fetch;
+  assign _21_ = waiting > 1'h1;
+  assign _22_ = valid | _21_;
+  assign _23_ = ~ fetch;
+  assign _24_ = waiting_some & _23_;
+  assign _25_ = _22_ | _24_;
+  assign _26_ = room + freed;
+  assign _27_ = _26_ - claim;
+  assign _01_ = room > 1'h1;
+  assign _02_ = freed | _01_;
+  assign _03_ = ~ claim;
+  assign _04_ = available & _03_;
+  assign _05_ = _02_ | _04_;
+  assign _06_ = ~ o__ready;
+  assign _07_ = o__valid & _06_;
+  assign _08_ = fetch | _07_;
+  assign _09_ = write_at == 5'h17;
+  assign _10_ = write_at + 1'h1;
+  assign _12_ = _09_ ? 6'h00 : _10_;
+  assign _13_ = read_at == 5'h17;
+  assign _14_ = read_at + 1'h1;
+  assign _15_ = _13_ ? 6'h00 : _14_;
+  assign _17_ = slot + 1'h1;
+  assign _18_ = _16_ ? 3'h0 : _17_;
+  assign _19_ = ~ o__valid;
+  assign _20_ = _19_ | give;
+  assign fetch = waiting_some & _20_;
   assign give = o__valid & o__ready;
-  assign freed = give & _00_;
-  assign _01_ = room + freed;
-  assign _02_ = _01_ - claim;
-  assign _00_ = slot == 2'h3;
-  assign _03_ = slot + 1'h1;
-  assign _04_ = _00_ ? 3'h0 : _03_;
-  assign available = | room;
+  assign _16_ = slot == 2'h3;
+  assign freed = give & _16_;
   always @(posedge clk)
     if (rst) slot <= 2'h0;
-    else if (give) slot <= _04_[1:0];
+    else if (give) slot <= _18_[1:0];
   always @(posedge clk)
-    if (rst) room <= 3'h5;
-    else room <= _02_[2:0];
-  output_buffer_words words (
-    .clk(clk),
-    .r_data(o__payload),
-    .r_en(o__ready),
-    .r_rdy(o__valid),
-    .rst(rst),
-    .w_en(valid),
-    .w_port__data(results)
-  );
+    if (rst) read_at <= 5'h00;
+    else if (fetch) read_at <= _15_[4:0];
+  always @(posedge clk)
+    if (rst) write_at <= 5'h00;
+    else if (valid) write_at <= _12_[4:0];
+  always @(posedge clk)
+    if (rst) o__valid <= 1'h0;
+    else o__valid <= _08_;
+  always @(posedge clk)
+    if (rst) available <= 1'h1;
+    else available <= _05_;
+  always @(posedge clk)
+    if (rst) room <= 3'h6;
+    else room <= _27_[2:0];
+  always @(posedge clk)
+    if (rst) waiting_some <= 1'h0;
+    else waiting_some <= _25_;
+  always @(posedge clk)
+    if (rst) waiting <= 5'h00;
+    else waiting <= _11_[4:0];
 endmodule
 
-module output_buffer_words(w_port__data, r_en, clk, rst, r_data, r_rdy, w_en);
-  wire _00_;
+module parameter_buffer(i__valid, claim, read, clk, rst, i__ready, available, word, i__payload);
+  wire [5:0] _00_;
   wire _01_;
-  wire [5:0] _02_;
-  wire [5:0] _03_;
+  wire _02_;
+  wire _03_;
   wire _04_;
   wire _05_;
   wire _06_;
   wire [5:0] _07_;
-  wire _08_;
+  wire [5:0] _08_;
   wire _09_;
-  wire [5:0] _10_;
-  wire _11_;
-  wire [5:0] _12_;
-  wire [5:0] _13_;
-  wire _14_;
-  wire _15_;
+  wire [2:0] _10_;
+  wire [6:0] _11_;
+  wire [2:0] _12_;
+  wire _13_;
+  wire [5:0] _14_;
+  wire [5:0] _15_;
   wire _16_;
-  wire [4:0] _17_;
-  input clk;
-  wire clk;
-  reg [4:0] inner_level;
-  wire inner_r_rdy;
-  output [48:0] r_data;
-  wire [48:0] r_data;
-  input r_en;
-  wire r_en;
-  reg [4:0] r_port__addr;
-  wire r_port__en;
-  output r_rdy;
-  reg r_rdy;
-  input rst;
-  wire rst;
-  input w_en;
-  wire w_en;
-  reg [4:0] w_port__addr;
-  input [48:0] w_port__data;
-  wire [48:0] w_port__data;
-  wire w_port__en;
-  wire w_rdy;
-  reg [48:0] storage [18:0];
-  always @(posedge clk) begin
-    if (w_port__en)
-      storage[w_port__addr] <= w_port__data;
-  end
-  reg [48:0] _44_;
-  always @(posedge clk) begin
-    if (r_port__en) begin
-      _44_ <= storage[r_port__addr];
-    end
-  end
-  assign r_data = _44_;
-  assign w_rdy = inner_level != 5'h13;
-  assign inner_r_rdy = | inner_level;
-  assign _11_ = w_port__addr == 5'h12;
-  assign _12_ = w_port__addr + 1'h1;
-  assign _13_ = _11_ ? 6'h00 : _12_;
-  assign _01_ = r_port__addr == 5'h12;
-  assign _02_ = r_port__addr + 1'h1;
-  assign _03_ = _01_ ? 6'h00 : _02_;
-  assign _05_ = ~ r_port__en;
-  assign _06_ = w_port__en & _05_;
-  assign _07_ = inner_level + 1'h1;
-  assign w_port__en = w_rdy & w_en;
-  assign _08_ = ~ w_port__en;
-  assign _09_ = r_port__en & _08_;
-  assign _10_ = inner_level - 1'h1;
-  assign _00_ = ~ r_rdy;
-  assign _04_ = _00_ | r_en;
-  assign r_port__en = inner_r_rdy & _04_;
-  always @(posedge clk)
-    if (rst) r_rdy <= 1'h0;
-    else if (_14_) r_rdy <= _16_;
-  always @(posedge clk)
-    if (rst) inner_level <= 5'h00;
-    else if (_15_) inner_level <= _17_;
-  always @(posedge clk)
-    if (rst) r_port__addr <= 5'h00;
-    else if (r_port__en) r_port__addr <= _03_[4:0];
-  always @(posedge clk)
-    if (rst) w_port__addr <= 5'h00;
-    else if (w_port__en) w_port__addr <= _13_[4:0];
-  assign _14_ = | { r_port__en, r_en };
-  assign _15_ = | { _09_, _06_ };
-  assign _16_ = r_port__en ? 1'h1 : 1'h0;
-  assign _17_ = _09_ ? _10_[4:0] : _07_[4:0];
-endmodule
-
-module parameter_buffer(i__valid, claim, read, clk, rst, i__ready, available, word, i__payload);
-  wire _00_;
-  wire [2:0] _01_;
-  wire [2:0] _02_;
-  wire _03_;
-  wire [5:0] _04_;
-  wire [5:0] _05_;
-  wire [5:0] _06_;
-  wire [6:0] _07_;
-  wire [3:0] _08_;
-  wire [4:0] _09_;
-  wire _10_;
-  wire [5:0] _11_;
-  wire [5:0] _12_;
+  wire _17_;
+  wire _18_;
+  wire _19_;
+  wire _20_;
+  wire [3:0] _21_;
+  wire [4:0] _22_;
   output available;
-  wire available;
+  reg available;
   input claim;
   wire claim;
   input clk;
   wire clk;
-  reg [4:0] held;
   input [15:0] i__payload;
   wire [15:0] i__payload;
   output i__ready;
-  wire i__ready;
+  reg i__ready;
   input i__valid;
   wire i__valid;
   reg [1:0] in_bundle;
   input read;
   wire read;
-  reg [4:0] read__addr;
+  reg [4:0] read_at;
+  reg [4:0] room;
   input rst;
   wire rst;
   wire take;
@@ -281,51 +335,67 @@ module parameter_buffer(i__valid, claim, read, clk, rst, i__ready, available, wo
   wire whole;
   output [15:0] word;
   wire [15:0] word;
-  reg [4:0] write__addr;
-  reg [15:0] words [19:0];
+  reg [4:0] write_at;
+  (* no_rw_check = 32'd1 *)
+  (* ram_style = "block" *)
+  reg [15:0] words [23:0];
   always @(posedge clk) begin
     if (take)
-      words[write__addr] <= i__payload;
+      words[write_at] <= i__payload;
   end
-  reg [15:0] _35_;
+  reg [15:0] _55_;
   always @(posedge clk) begin
     if (read) begin
-      _35_ <= words[read__addr];
+      _55_ <= words[read_at];
     end
   end
-  assign word = _35_;
-  assign i__ready = held != 5'h14;
+  assign word = _55_;
+  assign _00_ = room + read;
+  assign _11_ = _00_ - take;
+  assign _16_ = room > 1'h1;
+  assign _17_ = read | _16_;
+  assign _18_ = ~ take;
+  assign _19_ = i__ready & _18_;
+  assign _20_ = _17_ | _19_;
+  assign _21_ = unclaimed + whole;
+  assign _22_ = _21_ - claim;
+  assign _01_ = unclaimed > 1'h1;
+  assign _02_ = whole | _01_;
+  assign _03_ = ~ claim;
+  assign _04_ = available & _03_;
+  assign _05_ = _02_ | _04_;
+  assign _06_ = write_at == 5'h17;
+  assign _07_ = write_at + 1'h1;
+  assign _08_ = _06_ ? 6'h00 : _07_;
+  assign _10_ = in_bundle + 1'h1;
+  assign _12_ = _09_ ? 3'h0 : _10_;
+  assign _13_ = read_at == 5'h17;
+  assign _14_ = read_at + 1'h1;
+  assign _15_ = _13_ ? 6'h00 : _14_;
   assign take = i__valid & i__ready;
-  assign whole = take & _00_;
-  assign available = | unclaimed;
-  assign _06_ = held + take;
-  assign _07_ = _06_ - read;
-  assign _08_ = unclaimed + whole;
-  assign _09_ = _08_ - claim;
-  assign _10_ = write__addr == 5'h13;
-  assign _11_ = write__addr + 1'h1;
-  assign _12_ = _10_ ? 6'h00 : _11_;
-  assign _00_ = in_bundle == 2'h3;
-  assign _01_ = in_bundle + 1'h1;
-  assign _02_ = _00_ ? 3'h0 : _01_;
-  assign _03_ = read__addr == 5'h13;
-  assign _04_ = read__addr + 1'h1;
-  assign _05_ = _03_ ? 6'h00 : _04_;
+  assign _09_ = in_bundle == 2'h3;
+  assign whole = take & _09_;
   always @(posedge clk)
-    if (rst) read__addr <= 5'h00;
-    else if (read) read__addr <= _05_[4:0];
+    if (rst) read_at <= 5'h00;
+    else if (read) read_at <= _15_[4:0];
   always @(posedge clk)
     if (rst) in_bundle <= 2'h0;
-    else if (take) in_bundle <= _02_[1:0];
+    else if (take) in_bundle <= _12_[1:0];
   always @(posedge clk)
-    if (rst) write__addr <= 5'h00;
-    else if (take) write__addr <= _12_[4:0];
+    if (rst) write_at <= 5'h00;
+    else if (take) write_at <= _08_[4:0];
+  always @(posedge clk)
+    if (rst) available <= 1'h0;
+    else available <= _05_;
   always @(posedge clk)
     if (rst) unclaimed <= 3'h0;
-    else unclaimed <= _09_[2:0];
+    else unclaimed <= _22_[2:0];
   always @(posedge clk)
-    if (rst) held <= 5'h00;
-    else held <= _07_[4:0];
+    if (rst) i__ready <= 1'h1;
+    else i__ready <= _20_;
+  always @(posedge clk)
+    if (rst) room <= 5'h18;
+    else room <= _11_[4:0];
 endmodule
 
 module pe(mask, term_load, digit, valid, first, last, clk, rst, sum, weights);
@@ -405,8 +475,9 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   wire [7:0] _03_;
   wire [7:0] _04_;
   wire [7:0] _05_;
+  wire [7:0] _06_;
   reg added_valid;
-  wire [7:0] chosen;
+  reg [7:0] chosen;
   input clk;
   wire clk;
   reg [7:0] digit;
@@ -418,6 +489,8 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   wire ends;
   reg [21:0] fetched;
   reg fetched_valid;
+  reg [21:0] issued;
+  reg issued_valid;
   wire [10:0] pe_0__sum;
   wire [10:0] pe_1__sum;
   wire [10:0] pe_2__sum;
@@ -439,24 +512,31 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   wire [10:0] x_sum;
   assign term_load = fetched_valid & fetched[3];
   assign ends = added_valid & ended[4];
-  assign _00_ = fetched[0] ? digits[63:56] : digits[55:48];
-  assign _01_ = fetched[0] ? digits[47:40] : digits[39:32];
-  assign _02_ = fetched[1] ? _00_ : _01_;
-  assign _03_ = fetched[0] ? digits[31:24] : digits[23:16];
-  assign _04_ = fetched[0] ? digits[15:8] : digits[7:0];
-  assign _05_ = fetched[1] ? _03_ : _04_;
-  assign chosen = fetched[2] ? _02_ : _05_;
+  assign _00_ = issued[0] ? digits[63:56] : digits[55:48];
+  assign _01_ = issued[0] ? digits[47:40] : digits[39:32];
+  assign _02_ = issued[1] ? _00_ : _01_;
+  assign _03_ = issued[0] ? digits[31:24] : digits[23:16];
+  assign _04_ = issued[0] ? digits[15:8] : digits[7:0];
+  assign _05_ = issued[1] ? _03_ : _04_;
+  assign _06_ = issued[2] ? _02_ : _05_;
   always @(posedge clk)
     selected <= fetched;
   always @(posedge clk)
     ended <= selected;
   always @(posedge clk)
-    fetched <= step;
+    issued <= step;
+  always @(posedge clk)
+    fetched <= issued;
   always @(posedge clk)
     if (fetched_valid) digit <= chosen;
   always @(posedge clk)
+    if (issued_valid) chosen <= _06_;
+  always @(posedge clk)
     if (rst) fetched_valid <= 1'h0;
-    else fetched_valid <= valid;
+    else fetched_valid <= issued_valid;
+  always @(posedge clk)
+    if (rst) issued_valid <= 1'h0;
+    else issued_valid <= valid;
   always @(posedge clk)
     if (rst) added_valid <= 1'h0;
     else added_valid <= selected_valid;
@@ -527,70 +607,185 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
 endmodule
 
 module requantizer(scale, shift, enable, clk, rst, result, total);
-  wire [65:0] _00_;
-  wire _01_;
-  wire _02_;
-  wire [64:0] _03_;
-  wire [64:0] _04_;
-  wire [63:0] _05_;
-  wire [47:0] _06_;
+  wire [96:0] _00_;
+  wire [64:0] _01_;
+  wire [39:0] _02_;
+  wire [23:0] _03_;
+  wire _04_;
+  wire [31:0] _05_;
+  wire _06_;
+  wire _07_;
+  wire [31:0] _08_;
+  wire _09_;
+  wire _10_;
+  wire [15:0] _11_;
+  wire [11:0] _12_;
+  wire [31:0] _13_;
+  wire [9:0] _14_;
+  wire _15_;
+  wire _16_;
+  wire _17_;
+  wire _18_;
+  wire _19_;
+  wire _20_;
+  wire [9:0] _21_;
+  wire _22_;
+  wire _23_;
+  wire [7:0] _24_;
+  wire [9:0] _25_;
+  wire [47:0] _26_;
+  wire [64:0] _27_;
   input clk;
   wire clk;
   input enable;
   wire enable;
-  wire [64:0] halves;
+  reg enable_0;
+  reg enable_1;
+  reg enable_2;
+  reg enable_3;
+  reg enable_4;
+  reg enable_5;
+  reg fits_0;
+  reg fits_1;
+  reg [64:0] pair_0;
+  reg [32:0] pair_2;
+  reg [31:0] part_0;
+  reg [31:0] part_1;
+  reg [31:0] part_2;
   reg [63:0] product;
+  reg [47:0] raw_0;
+  reg [47:0] raw_1;
   output [47:0] result;
   reg [47:0] result;
-  wire [64:0] rounded;
   input rst;
   wire rst;
-  wire [47:0] saturated;
   input [15:0] scale;
   wire [15:0] scale;
+  reg [15:0] \scale$9 ;
   input [5:0] shift;
   wire [5:0] shift;
+  reg [5:0] shift_0;
+  reg [5:0] shift_1;
+  reg [5:0] shift_2;
+  reg [5:0] shift_3;
+  reg [5:0] shift_later_0;
+  reg sign_0;
+  reg sign_1;
   input [47:0] total;
   wire [47:0] total;
   reg [47:0] total_held;
-  assign halves = $signed({ product, 1'h0 }) >>> shift;
-  assign { rounded, _00_[0] } = $signed(halves) + $signed(2'h1);
-  assign _01_ = $signed(rounded) < $signed(8'h80);
-  assign _02_ = $signed(rounded) > $signed(8'h7f);
-  assign _03_ = _02_ ? 65'h0000000000000007f : rounded;
-  assign { _04_[64:48], saturated } = _01_ ? 65'h1ffffffffffffff80 : _03_;
-  assign _05_ = $signed(total) * $signed(scale);
+  reg [15:0] word_0;
+  reg [8:0] word_1;
+  assign _09_ = $signed(_03_[23:15]) == $signed(product[63]);
+  assign _10_ = _07_ & _09_;
+  assign _15_ = $signed(_11_[15:11]) == $signed(sign_0);
+  assign _16_ = fits_0 & _15_;
+  assign _17_ = $signed(_12_[11:9]) == $signed(sign_0);
+  assign _18_ = _16_ & _17_;
+  assign _11_ = shift_later_0[2] ? { sign_0, sign_0, sign_0, sign_0, word_0[15:4] } : word_0;
+  assign _12_ = shift_later_0[1] ? { sign_0, sign_0, _11_[11:2] } : _11_[11:0];
+  assign _14_ = shift_later_0[0] ? { sign_0, _12_[9:1] } : _12_[9:0];
+  assign _19_ = $signed(_14_[9:8]) == $signed(sign_0);
+  assign _20_ = _18_ & _19_;
+  assign _22_ = { _21_[9], _21_[9:1] } != 8'h80;
+  assign _23_ = fits_1 & _22_;
+  assign _21_ = $signed(word_1) + $signed(2'h1);
+  assign _24_ = sign_1 ? 8'h80 : 8'h7f;
+  assign _25_ = _23_ ? { _21_[9], _21_[9:1] } : { _24_[7], _24_[7], _24_ };
+  assign _26_ = enable_5 ? { _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_[9], _25_ } : raw_1;
   always @(posedge clk)
     total_held <= total;
   always @(posedge clk)
-    result <= _06_;
+    part_0 <= _05_;
   always @(posedge clk)
-    product <= _05_;
-  assign _06_ = enable ? saturated : total_held;
-  assign _04_[47:0] = saturated;
-  assign _00_[65:1] = rounded;
+    part_1 <= _08_;
+  always @(posedge clk)
+    part_2 <= _13_;
+  always @(posedge clk)
+    pair_0 <= _27_;
+  always @(posedge clk)
+    pair_2 <= { part_2[31], part_2 };
+  always @(posedge clk)
+    product <= _00_[63:0];
+  always @(posedge clk)
+    raw_0 <= product[47:0];
+  always @(posedge clk)
+    raw_1 <= raw_0;
+  always @(posedge clk)
+    shift_0 <= shift;
+  always @(posedge clk)
+    shift_1 <= shift_0;
+  always @(posedge clk)
+    shift_2 <= shift_1;
+  always @(posedge clk)
+    shift_3 <= shift_2;
+  always @(posedge clk)
+    enable_0 <= enable;
+  always @(posedge clk)
+    enable_1 <= enable_0;
+  always @(posedge clk)
+    enable_2 <= enable_1;
+  always @(posedge clk)
+    enable_3 <= enable_2;
+  always @(posedge clk)
+    enable_4 <= enable_3;
+  always @(posedge clk)
+    enable_5 <= enable_4;
+  always @(posedge clk)
+    word_0 <= _03_[15:0];
+  always @(posedge clk)
+    sign_0 <= product[63];
+  always @(posedge clk)
+    fits_0 <= _10_;
+  always @(posedge clk)
+    shift_later_0 <= shift_3;
+  always @(posedge clk)
+    word_1 <= _14_[8:0];
+  always @(posedge clk)
+    sign_1 <= sign_0;
+  always @(posedge clk)
+    fits_1 <= _20_;
+  always @(posedge clk)
+    result <= _26_;
+  assign _05_ = $signed({ 1'h0, total_held[15:0] }) * $signed(\scale$9 );
+  assign _08_ = $signed({ 1'h0, total_held[31:16] }) * $signed(\scale$9 );
+  assign _13_ = $signed(total_held[47:32]) * $signed(\scale$9 );
+  assign _27_ = $signed(part_0) + $signed({ part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1, 16'h0000 });
+  assign _00_ = $signed(pair_0) + $signed({ pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2[32], pair_2, 32'h00000000 });
+  assign _04_ = $signed(_01_[64:39]) == $signed(product[63]);
+  assign _06_ = $signed(_02_[39:23]) == $signed(product[63]);
+  assign _07_ = _04_ & _06_;
+  assign _01_ = shift_3[5] ? { product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63:31] } : { product, 1'h0 };
+  assign _02_ = shift_3[4] ? { product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], _01_[39:16] } : _01_[39:0];
+  assign _03_ = shift_3[3] ? { product[63], product[63], product[63], product[63], product[63], product[63], product[63], product[63], _02_[23:8] } : _02_[23:0];
+  always @(posedge clk)
+    if (!enable) \scale$9  <= 16'h0001;
+    else \scale$9  <= scale;
 endmodule
 
-module scaler(sum_slot, sum_term, sum_first, sum_valid, coefficient, offset, use_offset, x_sum, total_slot, total_first, total_valid, clk, rst, total, value);
-  wire [13:0] _00_;
-  wire [14:0] _01_;
-  wire [47:0] _02_;
-  wire [30:0] _03_;
+module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, total_valid, sum_slot, sum_term, sum_first, sum_valid, clk, rst, total, value);
+  wire [29:0] _00_;
+  wire [29:0] _01_;
+  wire [30:0] _02_;
+  wire [14:0] _03_;
   wire [48:0] _04_;
-  wire [29:0] _05_;
-  wire [29:0] _06_;
+  wire [13:0] \$signature__data ;
+  wire [47:0] \$signature__data$28 ;
   input clk;
   wire clk;
   input [15:0] coefficient;
   wire [15:0] coefficient;
-  wire [13:0] group_sum;
-  reg [13:0] group_sum_held;
-  wire [47:0] new_total__data;
+  reg [15:0] coefficient_held;
+  reg [13:0] group_sum;
+  reg [13:0] group_sums_before;
+  wire [13:0] group_sums_next;
+  reg [2:0] group_sums_place;
+  reg group_sums_valid;
   input [15:0] offset;
   wire [15:0] offset;
-  wire [13:0] old_sum__data;
-  wire [47:0] old_total__data;
+  reg [15:0] offset_held;
   reg [29:0] product;
+  reg [30:0] products;
   input rst;
   wire rst;
   input sum_first;
@@ -609,6 +804,10 @@ module scaler(sum_slot, sum_term, sum_first, sum_valid, coefficient, offset, use
   wire [1:0] total_slot;
   input total_valid;
   wire total_valid;
+  reg [47:0] totals_before;
+  wire [47:0] totals_next;
+  reg [1:0] totals_place;
+  reg totals_valid;
   input use_offset;
   wire use_offset;
   input [10:0] value;
@@ -618,34 +817,54 @@ module scaler(sum_slot, sum_term, sum_first, sum_valid, coefficient, offset, use
   wire [13:0] x_sum;
   reg [13:0] group_sums [7:0];
   always @(posedge clk) begin
-    if (sum_valid)
-      group_sums[{ sum_term, sum_slot }] <= group_sum;
+    if (group_sums_valid)
+      group_sums[group_sums_place] <= group_sums_next;
   end
-  assign old_sum__data = group_sums[{ sum_term, sum_slot }];
+  assign \$signature__data  = group_sums[{ sum_term, sum_slot }];
   reg [47:0] totals [3:0];
   always @(posedge clk) begin
-    if (total_valid)
-      totals[total_slot] <= new_total__data;
+    if (totals_valid)
+      totals[totals_place] <= totals_next;
   end
-  assign old_total__data = totals[total_slot];
-  assign { _01_[14], group_sum } = $signed(_00_) + $signed(value);
-  assign _02_ = total_first ? 48'h000000000000 : old_total__data;
-  assign _03_ = $signed(product) + $signed(x_product);
-  assign { _04_[48], new_total__data } = $signed(_02_) + $signed(_03_);
-  assign _05_ = $signed(coefficient) * $signed(group_sum_held);
-  assign _06_ = $signed(offset) * $signed(x_sum);
+  assign \$signature__data$28  = totals[total_slot];
+  assign _00_ = $signed(coefficient_held) * $signed(group_sum);
+  assign _01_ = $signed(offset_held) * $signed(x_sum);
+  assign _02_ = $signed(product) + $signed(x_product);
+  assign { _03_[14], group_sums_next } = $signed(group_sums_before) + $signed(value);
+  assign { _04_[48], totals_next } = $signed(totals_before) + $signed(products);
   always @(posedge clk)
-    group_sum_held <= group_sum;
+    group_sums_place <= { sum_term, sum_slot };
   always @(posedge clk)
-    product <= _05_;
+    group_sum <= group_sums_next;
   always @(posedge clk)
-    total <= new_total__data;
-  assign _00_ = sum_first ? 14'h0000 : old_sum__data;
+    coefficient_held <= coefficient;
+  always @(posedge clk)
+    product <= _00_;
+  always @(posedge clk)
+    offset_held <= offset;
+  always @(posedge clk)
+    products <= _02_;
+  always @(posedge clk)
+    totals_place <= total_slot;
+  always @(posedge clk)
+    total <= totals_next;
+  always @(posedge clk)
+    if (rst) totals_valid <= 1'h0;
+    else totals_valid <= total_valid;
+  always @(posedge clk)
+    if (total_first) totals_before <= 48'h000000000000;
+    else totals_before <= \$signature__data$28 ;
   always @(posedge clk)
     if (!use_offset) x_product <= 30'h00000000;
-    else x_product <= _06_;
-  assign _04_[47:0] = new_total__data;
-  assign _01_[13:0] = group_sum;
+    else x_product <= _01_;
+  always @(posedge clk)
+    if (rst) group_sums_valid <= 1'h0;
+    else group_sums_valid <= sum_valid;
+  always @(posedge clk)
+    if (sum_first) group_sums_before <= 14'h0000;
+    else group_sums_before <= \$signature__data ;
+  assign _04_[47:0] = totals_next;
+  assign _03_[13:0] = group_sums_next;
 endmodule
 
 module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coefficients_read, offsets_read, scales_read, valid, results, ends);
@@ -656,17 +875,18 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   wire _04_;
   wire _05_;
   wire _06_;
-  wire [13:0] _07_;
-  wire [14:0] _08_;
-  wire [10:0] _09_;
+  wire _07_;
+  wire [13:0] _08_;
+  wire [14:0] _09_;
   wire [10:0] _10_;
   wire [10:0] _11_;
-  wire _12_;
+  wire [10:0] _12_;
   wire _13_;
   wire _14_;
   wire _15_;
   wire _16_;
   wire _17_;
+  wire _18_;
   input clk;
   wire clk;
   input [15:0] coefficients;
@@ -680,23 +900,35 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   reg drain_valid;
   input [21:0] ended;
   wire [21:0] ended;
-  wire \ended$21.last ;
+  wire \ended$20.last ;
   input ends;
   wire ends;
   wire ends_row;
   reg [23:0] factor;
   reg factor_valid;
   wire last_slot;
+  reg [10:0] leaving_0;
+  reg [10:0] leaving_1;
+  reg [10:0] leaving_2;
+  reg [10:0] leaving_3;
+  reg [10:0] leaving_4;
+  reg [10:0] leaving_5;
+  reg [10:0] leaving_6;
+  reg leaving_valid_0;
+  reg leaving_valid_1;
+  reg leaving_valid_2;
+  reg leaving_valid_3;
+  reg leaving_valid_4;
+  reg leaving_valid_5;
   input [15:0] offsets;
   wire [15:0] offsets;
   output offsets_read;
   wire offsets_read;
+  reg [23:0] product;
+  reg product_valid;
   wire [47:0] requantizer_0__result;
   output [48:0] results;
   wire [48:0] results;
-  reg \results.last ;
-  reg round_valid;
-  reg [10:0] rounding;
   input rst;
   wire rst;
   wire [47:0] scaler_0__total;
@@ -717,57 +949,72 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   input [10:0] x_sum;
   wire [10:0] x_sum;
   reg [10:0] x_value;
+  always @(posedge clk)
+    value_0 <= _12_;
   assign last_slot = \drain.slot  == 2'h3;
   assign _00_ = total_valid & total[12];
   assign ends_row = _00_ & total[8];
-  assign _12_ = coefficients_read & value[8];
-  assign offsets_read = _12_ & value[14];
-  assign _13_ = total[23:22] == 2'h3;
-  assign \ended$21.last  = total[13] & _13_;
+  assign coefficients_read = drain_valid & \drain.step [10];
+  assign _13_ = coefficients_read & \drain.step [8];
+  assign offsets_read = _13_ & \drain.step [14];
+  assign _14_ = total[23:22] == 2'h3;
+  assign \ended$20.last  = total[13] & _14_;
   assign scales_read = ends_row & total[15];
-  assign _14_ = factor[8] & factor[14];
-  assign _15_ = ! total[7];
-  assign _01_ = total[11] & _15_;
+  assign _15_ = factor[8] & factor[14];
+  assign _16_ = ! product[7];
+  assign _01_ = product[11] & _16_;
   assign _02_ = ~ last_slot;
   assign _03_ = \drain.slot  + 1'h1;
-  assign coefficients_read = value_valid & value[10];
-  assign _04_ = ! value[23:22];
-  assign _05_ = value_valid & _04_;
-  assign _06_ = _05_ & value[8];
-  assign _07_ = value[9] ? 14'h0000 : x_group_sum_0;
-  assign _08_ = $signed(_07_) + $signed(x_value);
-  assign _09_ = \drain.slot [0] ? sums[43:33] : sums[32:22];
-  assign _10_ = \drain.slot [0] ? sums[21:11] : sums[10:0];
-  assign _11_ = \drain.slot [1] ? _09_ : _10_;
+  assign _04_ = value_valid & value[10];
+  assign _05_ = ! value[23:22];
+  assign _06_ = value_valid & _05_;
+  assign _07_ = _06_ & value[8];
+  assign _08_ = value[9] ? 14'h0000 : x_group_sum_0;
+  assign _09_ = $signed(_08_) + $signed(x_value);
+  assign _10_ = \drain.slot [0] ? sums[43:33] : sums[32:22];
+  assign _11_ = \drain.slot [0] ? sums[21:11] : sums[10:0];
+  assign _12_ = \drain.slot [1] ? _10_ : _11_;
   always @(posedge clk)
     value <= { \drain.slot , \drain.step  };
   always @(posedge clk)
     factor <= value;
   always @(posedge clk)
-    total <= factor;
+    product <= factor;
+  always @(posedge clk)
+    total <= product;
   always @(posedge clk)
     x_value <= x_sum;
   always @(posedge clk)
-    rounding <= { done[10:3], 1'h0, done[1:0] };
+    leaving_0 <= { done[10:3], 1'h0, done[1:0] };
   always @(posedge clk)
-    value_0 <= _11_;
+    leaving_1 <= leaving_0;
   always @(posedge clk)
-    if (rst) valid <= 1'h0;
-    else valid <= round_valid;
+    leaving_2 <= leaving_1;
   always @(posedge clk)
-    if (rst) round_valid <= 1'h0;
-    else round_valid <= done_valid;
+    leaving_3 <= leaving_2;
+  always @(posedge clk)
+    leaving_4 <= leaving_3;
+  always @(posedge clk)
+    leaving_5 <= leaving_4;
+  always @(posedge clk)
+    leaving_6 <= leaving_5;
+  always @(posedge clk)
+    if (rst) leaving_valid_0 <= 1'h0;
+    else leaving_valid_0 <= done_valid;
   always @(posedge clk)
     if (rst) done_valid <= 1'h0;
     else done_valid <= ends_row;
   always @(posedge clk)
-    if (_06_) x_group_sum_0 <= _08_[13:0];
+    if (_07_) x_group_sum_0 <= _09_[13:0];
   always @(posedge clk)
     if (rst) total_valid <= 1'h0;
-    else total_valid <= factor_valid;
+    else total_valid <= product_valid;
+  always @(posedge clk)
+    if (rst) product_valid <= 1'h0;
+    else product_valid <= factor_valid;
   always @(posedge clk)
     if (rst) factor_valid <= 1'h0;
-    else factor_valid <= coefficients_read;
+    else factor_valid <= _04_;
   always @(posedge clk)
     if (rst) value_valid <= 1'h0;
     else value_valid <= drain_valid;
@@ -778,23 +1025,38 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
     else if (drain_valid) \drain.slot  <= _03_[1:0];
   always @(posedge clk)
     if (rst) drain_valid <= 1'h0;
-    else if (_16_) drain_valid <= _17_;
+    else if (_17_) drain_valid <= _18_;
   always @(posedge clk)
-    if (rst) \results.last  <= 1'h0;
-    else \results.last  <= rounding[3];
-  reg [9:0] _57_;
+    if (rst) valid <= 1'h0;
+    else valid <= leaving_valid_5;
   always @(posedge clk)
-    _57_ <= { total[21:15], \ended$21.last , total[23:22] };
-  assign { done[10:3], done[1:0] } = _57_;
-  assign _16_ = | { drain_valid, ends };
-  assign _17_ = ends ? 1'h1 : _02_;
+    if (rst) leaving_valid_5 <= 1'h0;
+    else leaving_valid_5 <= leaving_valid_4;
+  always @(posedge clk)
+    if (rst) leaving_valid_4 <= 1'h0;
+    else leaving_valid_4 <= leaving_valid_3;
+  always @(posedge clk)
+    if (rst) leaving_valid_3 <= 1'h0;
+    else leaving_valid_3 <= leaving_valid_2;
+  always @(posedge clk)
+    if (rst) leaving_valid_2 <= 1'h0;
+    else leaving_valid_2 <= leaving_valid_1;
+  always @(posedge clk)
+    if (rst) leaving_valid_1 <= 1'h0;
+    else leaving_valid_1 <= leaving_valid_0;
+  reg [9:0] _71_;
+  always @(posedge clk)
+    _71_ <= { total[21:15], \ended$20.last , total[23:22] };
+  assign { done[10:3], done[1:0] } = _71_;
+  assign _17_ = | { drain_valid, ends };
+  assign _18_ = ends ? 1'h1 : _02_;
   requantizer requantizer_0 (
     .clk(clk),
-    .enable(rounding[4]),
+    .enable(done[4]),
     .result(requantizer_0__result),
     .rst(rst),
     .scale(scales),
-    .shift(rounding[10:5]),
+    .shift(done[10:5]),
     .total(scaler_0__total)
   );
   scaler scaler_0 (
@@ -802,27 +1064,27 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
     .coefficient(coefficients),
     .offset(offsets),
     .rst(rst),
-    .sum_first(value[9]),
-    .sum_slot(value[23:22]),
-    .sum_term(value[7]),
-    .sum_valid(value_valid),
+    .sum_first(\drain.step [9]),
+    .sum_slot(\drain.slot ),
+    .sum_term(\drain.step [7]),
+    .sum_valid(drain_valid),
     .total(scaler_0__total),
     .total_first(_01_),
-    .total_slot(total[23:22]),
-    .total_valid(total_valid),
-    .use_offset(_14_),
+    .total_slot(product[23:22]),
+    .total_valid(product_valid),
+    .use_offset(_15_),
     .value(value_0),
     .x_sum(x_group_sum_0)
   );
   assign done[2] = 1'h0;
-  assign results = { \results.last , requantizer_0__result };
+  assign results = { leaving_6[3], requantizer_0__result };
 endmodule
 
-module sequencer(i__valid, word_available, x_available, coefficients_available, offsets_available, scales_available, room_available, clk, rst, i__ready, valid, step, waits, word_claim, address, x_read, x_done, coefficients_claim, offsets_claim, scales_claim, room_claim
-, i__payload);
-  wire [3:0] _000_;
+module sequencer(i__valid, word_available, x_available, coefficients_available, offsets_available, scales_available, room_available, clk, rst, i__ready, valid, step, waits, word_claim, address, x_claim, x_read, x_done, coefficients_claim, offsets_claim, scales_claim
+, room_claim, i__payload);
+  wire [2:0] _000_;
   wire [4:0] _001_;
-  wire [17:0] _002_;
+  wire _002_;
   wire _003_;
   wire _004_;
   wire _005_;
@@ -841,28 +1103,99 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire _018_;
   wire _019_;
   wire _020_;
-  wire [3:0] _021_;
-  wire [2:0] _022_;
-  wire [3:0] _023_;
+  wire _021_;
+  wire _022_;
+  wire _023_;
   wire _024_;
-  wire [1:0] _025_;
-  wire [1:0] _026_;
+  wire _025_;
+  wire _026_;
   wire _027_;
-  wire [4:0] _028_;
-  wire [4:0] _029_;
+  wire _028_;
+  wire _029_;
   wire _030_;
-  wire [4:0] _031_;
-  wire [4:0] _032_;
+  wire _031_;
+  wire _032_;
   wire _033_;
-  wire [17:0] _034_;
-  wire [17:0] _035_;
-  wire [3:0] _036_;
-  wire [3:0] _037_;
+  wire _034_;
+  wire [1:0] _035_;
+  wire _036_;
+  wire _037_;
   wire [3:0] _038_;
-  wire [4:0] _039_;
+  wire [2:0] _039_;
+  wire _040_;
+  wire _041_;
+  wire [3:0] _042_;
+  wire _043_;
+  wire _044_;
+  wire [16:0] _045_;
+  wire _046_;
+  wire _047_;
+  wire [2:0] _048_;
+  wire _049_;
+  wire _050_;
+  wire _051_;
+  wire _052_;
+  wire _053_;
+  wire [4:0] _054_;
+  wire [3:0] _055_;
+  wire _056_;
+  wire _057_;
+  wire _058_;
+  wire _059_;
+  wire _060_;
+  wire [3:0] _061_;
+  wire [4:0] _062_;
+  wire [4:0] _063_;
+  wire [4:0] _064_;
+  wire _065_;
+  wire _066_;
+  wire _067_;
+  wire _068_;
+  wire _069_;
+  wire _070_;
+  wire _071_;
+  wire [4:0] _072_;
+  wire [4:0] _073_;
+  wire _074_;
+  wire _075_;
+  wire _076_;
+  wire [17:0] _077_;
+  wire _078_;
+  wire _079_;
+  wire [17:0] _080_;
+  wire [17:0] _081_;
+  wire _082_;
+  wire _083_;
+  wire _084_;
+  wire [3:0] _085_;
+  wire [3:0] _086_;
+  wire [1:0] _087_;
+  wire [1:0] _088_;
+  wire _089_;
+  wire [3:0] _090_;
+  wire [3:0] _091_;
+  wire _092_;
+  wire _093_;
+  wire _094_;
+  wire _095_;
+  wire _096_;
+  wire _097_;
+  wire _098_;
+  wire _099_;
+  wire _100_;
+  wire _101_;
+  wire _102_;
+  wire _103_;
+  wire _104_;
+  wire _105_;
+  wire _106_;
+  wire _107_;
+  wire _108_;
+  wire _109_;
   output [2:0] address;
   reg [2:0] address;
-  reg busy;
+  reg [2:0] \address$56 ;
+  wire advance;
   input clk;
   wire clk;
   input coefficients_available;
@@ -870,10 +1203,26 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   output coefficients_claim;
   wire coefficients_claim;
   reg [2:0] digit;
-  wire ends_group;
-  wire ends_row;
-  wire ends_sums;
-  reg [3:0] group;
+  reg due;
+  reg due_coefficients;
+  reg due_offsets;
+  reg due_room;
+  reg due_scales;
+  reg due_word;
+  reg due_x;
+  reg due_x_done;
+  reg due_x_read;
+  wire ends_layer;
+  reg group_first;
+  reg group_last;
+  reg [3:0] group_left;
+  reg group_near;
+  reg group_words_once;
+  reg [3:0] group_words_rest;
+  reg group_words_twice;
+  reg groups_once;
+  reg [3:0] groups_rest;
+  reg groups_twice;
   input [42:0] i__payload;
   wire [42:0] i__payload;
   output i__ready;
@@ -881,7 +1230,7 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   input i__valid;
   wire i__valid;
   reg [42:0] layer;
-  wire needs_word;
+  reg [42:0] next_layer;
   input offsets_available;
   wire offsets_available;
   output offsets_claim;
@@ -890,7 +1239,10 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire room_available;
   output room_claim;
   wire room_claim;
-  reg [16:0] row_tile;
+  reg row_tile_first;
+  reg row_tile_last;
+  reg [16:0] row_tile_left;
+  reg row_tile_near;
   input rst;
   wire rst;
   input scales_available;
@@ -898,19 +1250,25 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   output scales_claim;
   wire scales_claim;
   output [21:0] step;
-  wire [21:0] step;
-  wire \step.first ;
-  wire \step.first_group ;
-  wire \step.first_word ;
-  wire \step.last ;
-  wire \step.last_group ;
-  wire \step.last_term ;
-  wire \step.last_tile ;
-  wire \step.last_word ;
-  wire [1:0] \step.mask ;
+  reg [21:0] step;
+  wire \step$63.first ;
+  wire \step$63.last ;
+  wire [1:0] \step$63.mask ;
+  reg tail_words_once;
+  reg [3:0] tail_words_rest;
+  reg tail_words_twice;
+  wire take;
   reg term;
+  reg term_first;
+  reg term_last;
+  reg [1:0] term_left;
+  reg term_near;
+  reg terms_once;
+  reg [1:0] terms_rest;
+  reg terms_twice;
   output valid;
   wire valid;
+  reg waiting;
   output [5:0] waits;
   wire [5:0] waits;
   wire \waits.activations ;
@@ -919,115 +1277,265 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire \waits.results ;
   wire \waits.scales ;
   wire \waits.weights ;
-  reg [3:0] word;
+  reg walking;
   input word_available;
   wire word_available;
   output word_claim;
   wire word_claim;
+  reg word_first;
+  reg word_last;
+  reg [3:0] word_left;
+  reg word_near;
   input x_available;
   wire x_available;
+  output x_claim;
+  wire x_claim;
   output x_done;
   wire x_done;
   output x_read;
   wire x_read;
-  assign \step.last_word  = word == _039_;
-  assign \step.first_group  = ! group;
-  assign _001_ = layer[20:17] - 1'h1;
-  assign \step.last_group  = group == _001_;
-  assign _002_ = layer[16:0] - 1'h1;
-  assign \step.last_tile  = row_tile == _002_;
-  assign _003_ = ! term;
-  assign needs_word = \step.first  & _003_;
-  assign ends_sums = \step.last  & \step.last_word ;
-  assign ends_group = ends_sums & \step.last_term ;
-  assign ends_row = ends_group & \step.last_group ;
-  assign _004_ = ~ word_available;
-  assign _005_ = needs_word & _004_;
-  assign \waits.weights  = busy & _005_;
-  assign _006_ = ~ x_available;
-  assign _007_ = needs_word & _006_;
-  assign \waits.activations  = busy & _007_;
-  assign _008_ = ~ coefficients_available;
-  assign _009_ = ends_sums & _008_;
-  assign \waits.coefficients  = busy & _009_;
-  assign _011_ = ~ offsets_available;
-  assign _012_ = _010_ & _011_;
-  assign \waits.offsets  = busy & _012_;
-  assign _014_ = ~ scales_available;
-  assign _015_ = _013_ & _014_;
-  assign \waits.scales  = busy & _015_;
-  assign _016_ = ~ room_available;
-  assign _017_ = ends_row & _016_;
-  assign \waits.results  = busy & _017_;
-  assign _018_ = | { \waits.results , \waits.scales , \waits.offsets , \waits.coefficients , \waits.activations , \waits.weights  };
-  assign _019_ = ~ _018_;
-  assign valid = busy & _019_;
-  assign word_claim = valid & needs_word;
-  assign coefficients_claim = valid & ends_sums;
-  assign _010_ = ends_group & layer[35];
-  assign offsets_claim = valid & _010_;
-  assign _013_ = ends_row & layer[36];
-  assign scales_claim = valid & _013_;
-  assign room_claim = valid & ends_row;
-  assign x_done = room_claim & \step.last_tile ;
-  assign _020_ = ~ busy;
-  assign i__ready = _020_ | x_done;
-  assign _021_ = digit + 1'h1;
-  assign _023_ = \step.last  ? 4'h0 : _021_;
-  assign _025_ = term + 1'h1;
-  assign _026_ = \step.last_term  ? 2'h0 : _025_;
-  assign _028_ = word + 1'h1;
-  assign _029_ = \step.last_word  ? 5'h00 : _028_;
-  assign _031_ = group + 1'h1;
-  assign _032_ = \step.last_group  ? 5'h00 : _031_;
-  assign _030_ = _027_ & \step.last_word ;
-  assign _033_ = _030_ & \step.last_group ;
-  assign _034_ = row_tile + 1'h1;
-  assign _035_ = \step.last_tile  ? 18'h00000 : _034_;
-  assign _024_ = valid & \step.last ;
-  assign _027_ = _024_ & \step.last_term ;
-  assign _036_ = address + 1'h1;
-  assign _038_ = ends_row ? 4'h0 : _036_;
-  assign { _000_[3], step[2:0] } = 3'h7 - digit;
-  assign \step.first  = ! digit;
-  assign \step.last  = digit == 3'h7;
-  assign \step.mask  = layer[34:31] >> { 1'h0, term, 1'h0 };
-  assign _022_ = layer[30:29] - 1'h1;
-  assign \step.last_term  = term == _022_;
-  assign \step.first_word  = ! word;
-  assign _037_ = \step.last_group  ? layer[28:25] : layer[24:21];
-  assign _039_ = _037_ - 1'h1;
+  assign _025_ = advance & \step$63.last ;
+  assign _000_ = next_layer[30:29] - 1'h1;
+  assign _031_ = next_layer[30:29] == 1'h1;
+  assign _034_ = next_layer[30:29] == 2'h2;
+  assign _039_ = term_left - 1'h1;
+  assign _048_ = term_last ? { 1'h0, terms_rest } : _039_;
+  assign _049_ = term_last ? terms_once : term_near;
+  assign _050_ = term_left == 2'h2;
+  assign _051_ = term_last ? terms_twice : _050_;
+  assign _052_ = advance & _008_;
+  assign _001_ = next_layer[28:25] - 1'h1;
+  assign _054_ = next_layer[24:21] - 1'h1;
+  assign _055_ = _053_ ? _001_[3:0] : _054_[3:0];
+  assign _006_ = next_layer[28:25] == 1'h1;
+  assign _056_ = next_layer[24:21] == 1'h1;
+  assign _057_ = _053_ ? _006_ : _056_;
+  assign _010_ = next_layer[28:25] == 2'h2;
+  assign _058_ = next_layer[24:21] == 2'h2;
+  assign _059_ = _053_ ? _010_ : _058_;
+  assign _061_ = _060_ ? tail_words_rest : group_words_rest;
+  assign _063_ = word_left - 1'h1;
+  assign _064_ = word_last ? { 1'h0, _061_ } : _063_;
+  assign _065_ = _060_ ? tail_words_once : group_words_once;
+  assign _066_ = word_last ? _065_ : word_near;
+  assign _067_ = _060_ ? tail_words_twice : group_words_twice;
+  assign _068_ = word_left == 2'h2;
+  assign _069_ = word_last ? _067_ : _068_;
+  assign _070_ = advance & _009_;
+  assign _062_ = next_layer[20:17] - 1'h1;
+  assign _053_ = next_layer[20:17] == 1'h1;
+  assign _071_ = next_layer[20:17] == 2'h2;
+  assign _072_ = group_left - 1'h1;
+  assign _073_ = group_last ? { 1'h0, groups_rest } : _072_;
+  assign _060_ = group_last ? groups_once : group_near;
+  assign _074_ = group_left == 2'h2;
+  assign _075_ = group_last ? groups_twice : _074_;
+  assign _076_ = advance & _011_;
+  assign _077_ = next_layer[16:0] - 1'h1;
+  assign _080_ = row_tile_left - 1'h1;
+  assign _081_ = row_tile_last ? { 1'h0, _077_[16:0] } : _080_;
+  assign _078_ = next_layer[16:0] == 1'h1;
+  assign _082_ = row_tile_last ? _078_ : row_tile_near;
+  assign _079_ = next_layer[16:0] == 2'h2;
+  assign _083_ = row_tile_left == 2'h2;
+  assign _084_ = row_tile_last ? _079_ : _083_;
+  assign _085_ = digit - 1'h1;
+  assign _086_ = \step$63.last  ? 4'h7 : _085_;
+  assign _087_ = term + 1'h1;
+  assign _088_ = term_last ? 2'h0 : _087_;
+  assign _089_ = word_last & group_last;
+  assign _090_ = \address$56  + 1'h1;
+  assign _091_ = _089_ ? 4'h0 : _090_;
+  assign _092_ = _007_ & row_tile_first;
+  assign _093_ = _003_ & layer[35];
+  assign _005_ = _004_ & layer[36];
+  assign _007_ = \step$63.first  & term_first;
+  assign _002_ = \step$63.last  & word_last;
+  assign _003_ = _002_ & term_last;
+  assign _004_ = _003_ & group_last;
+  assign _008_ = \step$63.last  & term_last;
+  assign _009_ = _008_ & word_last;
+  assign _011_ = _009_ & group_last;
+  assign ends_layer = _011_ & row_tile_last;
+  assign _012_ = ~ due;
+  assign _013_ = _012_ | valid;
+  assign advance = walking & _013_;
+  assign _014_ = ~ walking;
+  assign _015_ = advance & ends_layer;
+  assign _016_ = _014_ | _015_;
+  assign take = waiting & _016_;
+  assign _017_ = ~ waiting;
+  assign i__ready = _017_ | take;
+  assign \step$63.first  = digit == 3'h7;
+  assign \step$63.last  = ! digit;
+  assign \step$63.mask  = layer[34:31] >> { 1'h0, term, 1'h0 };
+  assign \waits.weights  = due & _019_;
+  assign \waits.activations  = due & _021_;
+  assign \waits.coefficients  = due & _023_;
+  assign \waits.offsets  = due & _026_;
+  assign \waits.scales  = due & _028_;
+  assign \waits.results  = due & _030_;
+  assign _018_ = ~ word_available;
+  assign _019_ = due_word & _018_;
+  assign _020_ = ~ x_available;
+  assign _021_ = due_x & _020_;
+  assign _022_ = ~ coefficients_available;
+  assign _023_ = due_coefficients & _022_;
+  assign _024_ = ~ offsets_available;
+  assign _026_ = due_offsets & _024_;
+  assign _027_ = ~ scales_available;
+  assign _028_ = due_scales & _027_;
+  assign _029_ = ~ room_available;
+  assign _030_ = due_room & _029_;
+  assign _032_ = | { _030_, _028_, _026_, _023_, _021_, _019_ };
+  assign _033_ = ~ _032_;
+  assign valid = due & _033_;
+  assign x_read = valid & due_x_read;
+  assign x_done = valid & due_x_done;
+  assign word_claim = valid & due_word;
+  assign x_claim = valid & due_x;
+  assign coefficients_claim = valid & due_coefficients;
+  assign offsets_claim = valid & due_offsets;
+  assign scales_claim = valid & due_scales;
+  assign room_claim = valid & due_room;
   always @(posedge clk)
     if (rst) address <= 3'h0;
-    else if (_027_) address <= _038_[2:0];
+    else if (advance) address <= \address$56 ;
   always @(posedge clk)
-    if (rst) row_tile <= 17'h00000;
-    else if (_033_) row_tile <= _035_[16:0];
+    if (rst) step <= 22'h000000;
+    else if (advance) step <= { layer[42:35], row_tile_last, group_last, group_first, word_last, word_first, term_last, term, \step$63.mask , \step$63.last , \step$63.first , digit };
   always @(posedge clk)
-    if (rst) group <= 4'h0;
-    else if (_030_) group <= _032_[3:0];
+    if (advance) due_x_done <= ends_layer;
   always @(posedge clk)
-    if (rst) word <= 4'h0;
-    else if (_027_) word <= _029_[3:0];
+    if (advance) due_x_read <= _007_;
+  always @(posedge clk)
+    if (advance) due_room <= _004_;
+  always @(posedge clk)
+    if (advance) due_scales <= _005_;
+  always @(posedge clk)
+    if (advance) due_offsets <= _093_;
+  always @(posedge clk)
+    if (advance) due_coefficients <= _002_;
+  always @(posedge clk)
+    if (advance) due_x <= _092_;
+  always @(posedge clk)
+    if (advance) due_word <= _007_;
+  always @(posedge clk)
+    if (rst) due <= 1'h0;
+    else if (_013_) due <= walking;
+  always @(posedge clk)
+    if (take) layer <= next_layer;
+  always @(posedge clk)
+    if (rst) walking <= 1'h0;
+    else if (_094_) walking <= _109_;
+  always @(posedge clk)
+    if (i__ready) next_layer <= i__payload;
+  always @(posedge clk)
+    if (rst) waiting <= 1'h0;
+    else if (i__ready) waiting <= i__valid;
+  always @(posedge clk)
+    if (rst) \address$56  <= 3'h0;
+    else if (_107_) \address$56  <= _091_[2:0];
   always @(posedge clk)
     if (rst) term <= 1'h0;
-    else if (_024_) term <= _026_[0];
+    else if (_108_) term <= _088_[0];
   always @(posedge clk)
-    if (rst) digit <= 3'h0;
-    else if (valid) digit <= _023_[2:0];
+    if (rst) digit <= 3'h7;
+    else if (advance) digit <= _086_[2:0];
   always @(posedge clk)
-    if (i__ready) layer <= i__payload;
+    if (_095_) row_tile_near <= _047_;
   always @(posedge clk)
-    if (rst) busy <= 1'h0;
-    else if (i__ready) busy <= i__valid;
-  assign step[21:3] = { layer[42:35], \step.last_tile , \step.last_group , \step.first_group , \step.last_word , \step.first_word , \step.last_term , term, \step.mask , \step.last , \step.first  };
-  assign _000_[2:0] = step[2:0];
+    if (_096_) row_tile_last <= _046_;
+  always @(posedge clk)
+    if (_097_) row_tile_left <= _045_;
+  always @(posedge clk)
+    if (take) row_tile_first <= 1'h1;
+    else if (_076_) row_tile_first <= row_tile_last;
+  always @(posedge clk)
+    if (_098_) group_near <= _044_;
+  always @(posedge clk)
+    if (_099_) group_last <= _043_;
+  always @(posedge clk)
+    if (_100_) group_left <= _042_;
+  always @(posedge clk)
+    if (take) group_first <= 1'h1;
+    else if (_070_) group_first <= group_last;
+  always @(posedge clk)
+    if (_101_) word_near <= _041_;
+  always @(posedge clk)
+    if (_102_) word_last <= _040_;
+  always @(posedge clk)
+    if (_103_) word_left <= _038_;
+  always @(posedge clk)
+    if (take) word_first <= 1'h1;
+    else if (_052_) word_first <= word_last;
+  always @(posedge clk)
+    if (_104_) term_near <= _037_;
+  always @(posedge clk)
+    if (_105_) term_last <= _036_;
+  always @(posedge clk)
+    if (_106_) term_left <= _035_;
+  always @(posedge clk)
+    if (take) term_first <= 1'h1;
+    else if (_025_) term_first <= term_last;
+  always @(posedge clk)
+    if (take) tail_words_twice <= _010_;
+  always @(posedge clk)
+    if (take) tail_words_once <= _006_;
+  always @(posedge clk)
+    if (take) tail_words_rest <= _001_[3:0];
+  always @(posedge clk)
+    if (take) group_words_twice <= _058_;
+  always @(posedge clk)
+    if (take) group_words_once <= _056_;
+  always @(posedge clk)
+    if (take) group_words_rest <= _054_[3:0];
+  always @(posedge clk)
+    if (take) groups_twice <= _071_;
+  always @(posedge clk)
+    if (take) groups_once <= _053_;
+  always @(posedge clk)
+    if (take) groups_rest <= _062_[3:0];
+  always @(posedge clk)
+    if (take) terms_twice <= _034_;
+  always @(posedge clk)
+    if (take) terms_once <= _031_;
+  always @(posedge clk)
+    if (take) terms_rest <= _000_[1:0];
+  assign _094_ = | { take, _015_ };
+  assign _095_ = | { take, _076_ };
+  assign _096_ = | { take, _076_ };
+  assign _097_ = | { take, _076_ };
+  assign _098_ = | { take, _070_ };
+  assign _099_ = | { take, _070_ };
+  assign _100_ = | { take, _070_ };
+  assign _101_ = | { take, _052_ };
+  assign _102_ = | { take, _052_ };
+  assign _103_ = | { take, _052_ };
+  assign _104_ = | { take, _025_ };
+  assign _105_ = | { take, _025_ };
+  assign _106_ = | { take, _025_ };
+  assign _107_ = & { \step$63.last , term_last, advance };
+  assign _108_ = & { \step$63.last , advance };
+  assign _109_ = take ? 1'h1 : 1'h0;
+  assign _047_ = take ? _079_ : _084_;
+  assign _046_ = take ? _078_ : _082_;
+  assign _045_ = take ? _077_[16:0] : _081_[16:0];
+  assign _044_ = take ? _071_ : _075_;
+  assign _043_ = take ? _053_ : _060_;
+  assign _042_ = take ? _062_[3:0] : _073_[3:0];
+  assign _041_ = take ? _059_ : _069_;
+  assign _040_ = take ? _057_ : _066_;
+  assign _038_ = take ? _055_ : _064_[3:0];
+  assign _037_ = take ? _034_ : _051_;
+  assign _036_ = take ? _031_ : _049_;
+  assign _035_ = take ? _000_[1:0] : _048_[1:0];
   assign waits = { \waits.results , \waits.scales , \waits.offsets , \waits.coefficients , \waits.activations , \waits.weights  };
-  assign x_read = word_claim;
 endmodule
 
 module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations__payload, i_activations__valid, i_coefficients__payload, i_coefficients__valid, i_offsets__payload, i_offsets__valid, i_scales__payload, i_scales__valid, o__ready, clk, rst, i_layers__ready, i_weights__ready, i_activations__ready, i_coefficients__ready, i_offsets__ready, i_scales__ready, o__payload
 , o__valid, works, waits, i_layers__payload);
+  reg _0_;
   wire activations__available;
   wire [63:0] activations__digits;
   wire [21:0] array__ended;
@@ -1098,18 +1606,31 @@ module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations_
   wire sequencer__room_claim;
   wire sequencer__scales_claim;
   wire [21:0] sequencer__step;
+  wire sequencer__valid;
+  wire [5:0] sequencer__waits;
   wire sequencer__word_claim;
+  wire sequencer__x_claim;
   wire sequencer__x_done;
   wire sequencer__x_read;
   output [5:0] waits;
-  wire [5:0] waits;
+  reg [5:0] waits;
   wire weights__available;
   wire [63:0] weights__word;
   output works;
-  wire works;
+  reg works;
+  always @(posedge clk)
+    if (rst) works <= 1'h0;
+    else works <= sequencer__valid;
+  always @(posedge clk)
+    if (rst) _0_ <= 1'h0;
+    else _0_ <= sequencer__word_claim;
+  always @(posedge clk)
+    if (rst) waits <= 6'h00;
+    else waits <= sequencer__waits;
   activation_buffer activations (
     .address(sequencer__address),
     .available(activations__available),
+    .claim(sequencer__x_claim),
     .clk(clk),
     .digits(activations__digits),
     .done(sequencer__x_done),
@@ -1127,7 +1648,7 @@ module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations_
     .rst(rst),
     .step(sequencer__step),
     .sums(array__sums),
-    .valid(works),
+    .valid(sequencer__valid),
     .weights(weights__word),
     .x_sum(array__x_sum)
   );
@@ -1207,11 +1728,12 @@ module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations_
     .scales_available(scales__available),
     .scales_claim(sequencer__scales_claim),
     .step(sequencer__step),
-    .valid(works),
-    .waits(waits),
+    .valid(sequencer__valid),
+    .waits(sequencer__waits),
     .word_available(weights__available),
     .word_claim(sequencer__word_claim),
     .x_available(activations__available),
+    .x_claim(sequencer__x_claim),
     .x_done(sequencer__x_done),
     .x_read(sequencer__x_read)
   );
@@ -1222,81 +1744,107 @@ module top(i_layers__valid, i_weights__payload, i_weights__valid, i_activations_
     .i__payload(i_weights__payload),
     .i__ready(i_weights__ready),
     .i__valid(i_weights__valid),
-    .read(sequencer__word_claim),
+    .read(_0_),
     .rst(rst),
     .word(weights__word)
   );
 endmodule
 
 module weight_buffer(i__valid, claim, read, clk, rst, i__ready, available, word, i__payload);
-  wire [4:0] _00_;
-  wire [4:0] _01_;
-  wire [5:0] _02_;
-  wire [6:0] _03_;
-  wire [5:0] _04_;
-  wire [6:0] _05_;
+  wire [5:0] _00_;
+  wire _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
   wire _06_;
   wire [4:0] _07_;
   wire [4:0] _08_;
   wire _09_;
+  wire [4:0] _10_;
+  wire [6:0] _11_;
+  wire [4:0] _12_;
+  wire _13_;
+  wire _14_;
+  wire _15_;
+  wire _16_;
+  wire _17_;
+  wire [5:0] _18_;
+  wire [6:0] _19_;
   output available;
-  wire available;
+  reg available;
   input claim;
   wire claim;
   input clk;
   wire clk;
-  reg [4:0] held;
   input [63:0] i__payload;
   wire [63:0] i__payload;
   output i__ready;
-  wire i__ready;
+  reg i__ready;
   input i__valid;
   wire i__valid;
   input read;
   wire read;
-  reg [3:0] read__addr;
+  reg [3:0] read_at;
+  reg [4:0] room;
   input rst;
   wire rst;
   wire take;
   reg [4:0] unclaimed;
   output [63:0] word;
   wire [63:0] word;
-  reg [3:0] write__addr;
+  reg [3:0] write_at;
+  (* no_rw_check = 32'd1 *)
+  (* ram_style = "block" *)
   reg [63:0] words [15:0];
   always @(posedge clk) begin
     if (take)
-      words[write__addr] <= i__payload;
+      words[write_at] <= i__payload;
   end
-  reg [63:0] _27_;
+  reg [63:0] _47_;
   always @(posedge clk) begin
     if (read) begin
-      _27_ <= words[read__addr];
+      _47_ <= words[read_at];
     end
   end
-  assign word = _27_;
-  assign i__ready = held != 5'h10;
-  assign take = i__valid & i__ready;
-  assign available = | unclaimed;
-  assign _02_ = held + take;
-  assign _03_ = _02_ - read;
-  assign _04_ = unclaimed + take;
-  assign _05_ = _04_ - claim;
-  assign _06_ = write__addr == 4'hf;
-  assign _07_ = write__addr + 1'h1;
+  assign word = _47_;
+  assign _00_ = room + read;
+  assign _11_ = _00_ - take;
+  assign _13_ = room > 1'h1;
+  assign _14_ = read | _13_;
+  assign _15_ = ~ take;
+  assign _16_ = i__ready & _15_;
+  assign _17_ = _14_ | _16_;
+  assign _18_ = unclaimed + take;
+  assign _19_ = _18_ - claim;
+  assign _01_ = unclaimed > 1'h1;
+  assign _02_ = take | _01_;
+  assign _03_ = ~ claim;
+  assign _04_ = available & _03_;
+  assign _05_ = _02_ | _04_;
+  assign _06_ = write_at == 4'hf;
+  assign _07_ = write_at + 1'h1;
   assign _08_ = _06_ ? 5'h00 : _07_;
-  assign _09_ = read__addr == 4'hf;
-  assign _00_ = read__addr + 1'h1;
-  assign _01_ = _09_ ? 5'h00 : _00_;
+  assign _09_ = read_at == 4'hf;
+  assign _10_ = read_at + 1'h1;
+  assign _12_ = _09_ ? 5'h00 : _10_;
+  assign take = i__valid & i__ready;
   always @(posedge clk)
-    if (rst) read__addr <= 4'h0;
-    else if (read) read__addr <= _01_[3:0];
+    if (rst) read_at <= 4'h0;
+    else if (read) read_at <= _12_[3:0];
   always @(posedge clk)
-    if (rst) write__addr <= 4'h0;
-    else if (take) write__addr <= _08_[3:0];
+    if (rst) write_at <= 4'h0;
+    else if (take) write_at <= _08_[3:0];
+  always @(posedge clk)
+    if (rst) available <= 1'h0;
+    else available <= _05_;
   always @(posedge clk)
     if (rst) unclaimed <= 5'h00;
-    else unclaimed <= _05_[4:0];
+    else unclaimed <= _19_[4:0];
   always @(posedge clk)
-    if (rst) held <= 5'h00;
-    else held <= _03_[4:0];
+    if (rst) i__ready <= 1'h1;
+    else i__ready <= _17_;
+  always @(posedge clk)
+    if (rst) room <= 5'h10;
+    else room <= _11_[4:0];
 endmodule

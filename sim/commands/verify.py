@@ -42,15 +42,16 @@ def run(arguments: Namespace) -> None:
         config = file_config(arguments, file)
         from sim import verify
 
-        prompt, tokens, record = arguments.prompt, arguments.tokens, arguments.record
-        name = verify.name(file, prompt, tokens, config)
-        there = verify.kept(record).get(name) if record else None
-        if there:
-            done = verify.Verified(**there)
-        else:
-            done = verify.verify(source, file, prompt, tokens, config, arguments.engines)
+        what = (source, file, arguments.prompt, arguments.tokens, config, arguments.engines)
+        wanted, record = verify.asked(*what), arguments.record
+        done = verify.kept(record, wanted) if record else None
+        if done is None:
+            done = verify.verify(*what)
             if record:
-                verify.keep(record, name, done)
-    print(json.dumps(asdict(done), indent=1) if arguments.json else f"{name}: {verify.line(done)}")
+                verify.keep(record, wanted, done)
+    if arguments.json:
+        print(json.dumps(asdict(wanted) | asdict(done), indent=1))
+    else:
+        print(f"{wanted.name}: {verify.line(done)}")
     if not done.equal:
         sys.exit(1)

@@ -31,7 +31,7 @@ using cudaStream_t = void*;
 
 namespace emulate {
 
-constexpr int kWarp = 32, kStack = 1 << 16;
+constexpr int kWarp = 32, kStack = 1 << 16, kShared = 256 << 10;
 
 struct Meeting {  // of a fixed number of threads, again and again
   int here = 0, round = 0;
@@ -93,6 +93,23 @@ void mma(int (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Multiply m
   }
 }
 
+// What a block has of shared memory beside its own variables.
+inline uint4* dynamic_shared() {
+  static std::vector<uint4> all(kShared / sizeof(uint4));
+  return all.data();
+}
+
+inline float float_of_bits(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+inline uint32_t bits_of_float(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
 inline void start() {
   block->body();
   block->threads[block->current].done = true;
@@ -144,12 +161,53 @@ inline void run_block(unsigned size, std::function<void()> body) {
       }                                                                     \
   } while (0)
 inline int launched() { return 0; }
+inline int multiprocessors() { return 3; }
+inline int most_shared() { return emulate::kShared; }
+#define DYNAMIC_SHARED(name) uint4* name = emulate::dynamic_shared()
+
+template <class... Arguments>
+int launch_early(void (*kernel)(Arguments...), dim3 grid, dim3 block, int, void* stream, Arguments... arguments) {
+  LAUNCH(kernel, grid, block, stream, arguments...);
+  return 0;
+}
+
+inline float float_of_half(uint16_t bits) {
+  const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+  float size = std::ldexp(float(exponent ? fraction + 1024 : fraction), (exponent ? exponent : 1) - 25);
+  if (exponent == 31) size = fraction ? NAN : INFINITY;
+  return bits >> 15 ? -size : size;
+}
+inline uint16_t half_of_float(float value) {
+  const uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  const float size = std::fabs(value);
+  if (size != size) return 0x7fff;
+  if (size >= 65520.0f) return sign | 0x7c00;  // halfway from the largest to infinity, and above
+  const int exponent = size < 6.103515625e-5f ? -14 : std::ilogb(size);
+  const int units = int(std::nearbyint(std::ldexp(size, 10 - exponent)));  // a carry moves the exponent, too
+  return uint16_t(sign | ((exponent + 14) * 1024 + units));
+}
+inline uint16_t bfloat_of_float(float value) {
+  const uint32_t bits = emulate::bits_of_float(value);
+  if (value != value) return 0x7fff;
+  return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
 
 inline void __syncthreads() { emulate::meet(emulate::block->all, int(emulate::block->threads.size())); }
+template <class T>
+T atomicAdd(T* at, T more) {
+  const T before = *at;
+  *at += more;
+  return before;
+}
+inline uint32_t max(uint32_t a, uint32_t b) { return a > b ? a : b; }
+inline int min(int a, int b) { return a < b ? a : b; }
 inline int __popc(uint32_t x) { return __builtin_popcount(x); }
 inline uint32_t __umulhi(uint32_t a, uint32_t b) { return uint32_t(uint64_t(a) * b >> 32); }
+inline void __syncwarp() { emulate::meet(emulate::block->warps[emulate::block->current / emulate::kWarp], emulate::kWarp); }
 template <class T>
 T __ldg(const T* p) { return *p; }
+template <class T>
+T __ldcg(const T* p) { return *p; }
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fdiv_rn(float a, float b) { return a / b; }
@@ -162,6 +220,13 @@ T __shfl_xor_sync(uint32_t, T value, int mask) {
   const auto slot = emulate::exchange(words, 2);
   std::memcpy(&value, slot(emulate::block->current % emulate::kWarp ^ mask), sizeof value);
   return value;
+}
+
+inline uint32_t __reduce_max_sync(uint32_t, uint32_t value) {
+  const auto slot = emulate::exchange(&value, 1);
+  uint32_t most = 0;
+  for (int lane = 0; lane < emulate::kWarp; ++lane) most = max(most, *slot(lane));
+  return most;
 }
 
 inline uint32_t __ballot_sync(uint32_t, int set) {

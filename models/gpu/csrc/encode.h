@@ -2,8 +2,6 @@
 #pragma once
 #include "layer.h"
 
-constexpr float kSmallestPeak = 5.421010862427522e-20f;  // 2^-64
-
 __global__ void __launch_bounds__(kThreads) encode(Inputs in) {
   __shared__ float peaks[kWarps];
   __shared__ int bad[kWarps];
@@ -20,7 +18,7 @@ __global__ void __launch_bounds__(kThreads) encode(Inputs in) {
   for (int view = 0; view < in.views; ++view)
     for (int column = threadIdx.x; column < in.columns; column += kThreads) {
       const float u = scaled(view, column), size = in.low < 0 ? fabsf(u) : fmaxf(u, 0.0f);
-      wrong |= !(fabsf(u) <= 3.402823466e38f);
+      wrong |= !(fabsf(u) <= kLargest);
       peak = fmaxf(peak, size);
     }
   for (int step = 16; step; step /= 2) {

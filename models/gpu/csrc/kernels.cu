@@ -1,6 +1,8 @@
 // The library's functions: each launches one kernel on a stream and returns CUDA's error code, or -1 for a choice that
 // was not compiled.
+#include "attend.h"
 #include "bits.h"
+#include "decode.h"
 #include "encode.h"
 #include "linear.h"
 
@@ -33,7 +35,47 @@ static int align(const Stage& s, int kind, int tile, int split, void* stream) {
                  : choose<kTerms, false>(s, kind, tile, split, stream);
 }
 
+template <class Product, int kPlanes>
+static int start_plain(const Plain& p, void* stream) {
+  const int count = blocks(p.rows, multiprocessors());
+  const int shared = Room(p, kPlanes, Product::kSpan, count).bytes(Product::kSpan);
+  const dim3 grid(count, tiles(p.tokens, Product::kSpan));
+  return launch_early(decode<Product, kPlanes>, grid, dim3(kTeamThreads), shared, stream, p);
+}
+
+template <int kPlanes>
+static int choose_plain(const Plain& p, int tensor, int tile, void* stream) {
+  if (!tensor && tile == 1) return start_plain<ByBits<1>, kPlanes>(p, stream);
+  if (!tensor && tile == 2) return start_plain<ByBits<2>, kPlanes>(p, stream);
+  if (!tensor && tile == 4) return start_plain<ByBits<4>, kPlanes>(p, stream);
+  if (tensor && tile == 8) return start_plain<ByBytes<1>, kPlanes>(p, stream);
+  if (tensor && tile == 16) return start_plain<ByBytes<2>, kPlanes>(p, stream);
+  return -1;
+}
+
 extern "C" {
+
+int planesmith_decode(const Plain* p, int planes, int tensor, int tile, void* stream) {
+  switch (planes) {
+    case 1: return choose_plain<1>(*p, tensor, tile, stream);
+    case 2: return choose_plain<2>(*p, tensor, tile, stream);
+    case 3: return choose_plain<3>(*p, tensor, tile, stream);
+    case 4: return choose_plain<4>(*p, tensor, tile, stream);
+  }
+  return -1;
+}
+
+// Whether a block of planesmith_decode has the shared memory that it wants.
+int planesmith_fits(const Plain* p, int planes, int tile) {
+  const Room room(*p, planes, tile, blocks(p->rows, multiprocessors()));
+  return room.bytes(tile) + kOwnShared <= most_shared();
+}
+
+int planesmith_encode_plain(const Plain* p, int tensor, void* stream) {
+  const int shared = p->columns / 128 * 4;
+  return tensor ? launch_early(encode_plain<false>, dim3(p->tokens), dim3(kTeamThreads), shared, stream, *p)
+                : launch_early(encode_plain<true>, dim3(p->tokens), dim3(kTeamThreads), shared, stream, *p);
+}
 
 int planesmith_linear(const Stage* s, int kind, int tile, int split, void* stream) {
   if (split < 1 || kWarps % split) return -1;
@@ -53,19 +95,28 @@ int planesmith_encode(const Inputs* in, void* stream) {
 }
 
 int planesmith_bits(const Bits* b, int tensor, void* stream) {
-  const int blocks = tiles(tiles(b->rows, kRows), kWarps);
   if (tensor) {
-    LAUNCH(bits_tensor<8>, dim3(blocks, tiles(b->tokens, 64)), dim3(kThreads), stream, *b);
+    const dim3 grid(tiles(b->rows, kSquare), tiles(b->tokens, kSquare));
+    return launch_early(bits_tensor, grid, dim3(kSquareThreads), kSquareShared, stream, *b);
   } else {
-    LAUNCH(bits_counts, dim3(blocks, b->tokens), dim3(kThreads), stream, *b);
+    LAUNCH(bits_counts, dim3(tiles(tiles(b->rows, kRows), kWarps), b->tokens), dim3(kThreads), stream, *b);
   }
   return launched();
 }
 
+int planesmith_attend(const Attend* a, int head, void* stream) {
+  const dim3 grid(a->heads, a->batch);
+  if (a->context > kMostContext) return -1;
+  if (head == 64) return launch_early(attend<64>, grid, dim3(kThreads), 0, stream, *a);
+  if (head == 128) return launch_early(attend<128>, grid, dim3(kThreads), 0, stream, *a);
+  return -1;
+}
+
 // Sizes of the structs, so that whoever fills them can tell whether it knows the same ones.
 int planesmith_sizes(int* of) {
-  of[0] = sizeof(Stage), of[1] = sizeof(Inputs), of[2] = sizeof(Bits);
-  return 3;
+  of[0] = sizeof(Stage), of[1] = sizeof(Inputs), of[2] = sizeof(Bits), of[3] = sizeof(Plain);
+  of[4] = sizeof(Attend);
+  return 5;
 }
 
 const char* planesmith_error(int code) {

@@ -6,13 +6,15 @@ constexpr int kWarps = 8;          // of a block
 constexpr int kThreads = 32 * kWarps;
 constexpr int kRows = 16;          // of a row tile
 constexpr int kStep = 256;         // columns of a row tile that a warp takes at once: 16 bytes a lane and plane
+constexpr float kSmallestPeak = 5.421010862427522e-20f;  // 2^-64
 
 enum Output { kAccumulators, kReals, kCodes };
 
 // One stage and what becomes of its accumulators.
 struct Stage {
   const uint4* planes;             // [row tiles][steps][planes][32 lanes]: rows g and g + 8 of columns 0-127, then of the next 128
-  const int16_t* coefficients;     // [passes][row tiles][groups][terms + 1][16 rows], the offset last; int32 if wide
+  const int16_t* coefficients;     // [passes][row tiles][groups][8][terms][2]: of rows g and g + 8; int32 if wide; an offset is
+                                   // the last term
   const uint32_t* masks;           // [passes]: the planes that a pass ANDs; null: each plane is a term, and a pass a view
   const int8_t* codes;             // [tokens][views][columns], 32 bytes for each 32 columns: codes, or their bit-planes
   const int64_t* bias;             // [rows] or null: added to the accumulators

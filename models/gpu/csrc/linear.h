@@ -39,7 +39,9 @@ struct Group {
       sums[term] = {};
 #pragma unroll
       for (int row = 0; row < 2; ++row) {
-        const int64_t at = ((tile * s.groups + group) * (kTerms + 1) + term) * kRows + lane / 4 + 8 * row;
+        coefficients[term][row] = 0;
+        if (term == kTerms && !s.has_offset) continue;
+        const int64_t at = (((tile * s.groups + group) * 8 + lane / 4) * (kTerms + s.has_offset) + term) * 2 + row;
         coefficients[term][row] = s.wide ? __ldg(reinterpret_cast<const int32_t*>(s.coefficients) + at)
                                          : __ldg(s.coefficients + at);
       }

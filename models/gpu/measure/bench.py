@@ -1,6 +1,6 @@
 """What the stages of the measuring plan share, and the conditions of a record."""
 
-import subprocess
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -13,6 +13,7 @@ from tqdm import tqdm
 from models.gpu.kernels import Kernels
 from models.gpu.measure.nvml import Nvml
 from models.gpu.measure.timing import copy_bandwidth, idle_watts
+from models.provenance import commit
 
 
 @dataclass
@@ -66,20 +67,14 @@ def make_bench(kernels: Kernels) -> Bench:
 
 
 def conditions() -> dict[str, Any]:
-    """Return what a record says of the run: command, versions, time."""
+    """Return what a record says of the run: command, versions, time.
+
+    Where there is no repository, the variable ``PLANESMITH_COMMIT`` names the commit.
+    """
     return {
         "command": " ".join(["python -m models.gpu", *sys.argv[1:]]),
-        "commit": _commit(),
+        "commit": os.environ.get("PLANESMITH_COMMIT") or commit(),
         "gpu": torch.cuda.get_device_name(0),
         "torch": torch.__version__,
         "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-
-
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
-        return "unknown"
-    return done.stdout.strip() or "unknown"

@@ -1,6 +1,8 @@
 """Tokens and joules of whole models of random weights, one decoding step in a CUDA graph."""
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +11,7 @@ from torch.nn import functional
 
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels
+from models.gpu.measure.attend import attended
 from models.gpu.measure.linear import another
 from models.gpu.measure.nvml import Nvml
 from models.gpu.measure.shapes import Shape, Storage, random_layer
@@ -44,8 +47,7 @@ def kernel_maker(kernels: Kernels, storage: Storage) -> Maker:
         own = another(tensors)
 
         def call(x: Tensor) -> Tensor:
-            stream = torch.cuda.current_stream().cuda_stream
-            return ready.run(kernels, own, x.float(), stream).to(x.dtype)
+            return ready.run(kernels, own, x, torch.cuda.current_stream().cuda_stream)
 
         return call
 
@@ -55,54 +57,62 @@ def kernel_maker(kernels: Kernels, storage: Storage) -> Maker:
 class Model:
     """A LLaMA-like model's step, without embeddings; its last layer in float16 always.
 
-    Norms, rotary positions and attention are PyTorch's own operations, in float16, the same
-    whatever the linear layers are.
+    Layers that read the same inputs are one. Norms and gates are PyTorch's, compiled, attention
+    is a kernel of this library; in float16, the same whatever the linear layers are.
     """
 
-    def __init__(self, shape: Shape, batch: int, make: Maker) -> None:
-        self._shape = shape
+    def __init__(self, kernels: Kernels, shape: Shape, batch: int, make: Maker) -> None:
+        self._kernels = kernels
         self._blocks = [
-            {name: make(*size) for name, size in shape.linear.items()} for _ in range(shape.layers)
+            {name: make(*size) for name, size in shape.merged.items()} for _ in range(shape.layers)
         ]
         self._words = float_maker()(shape.words, shape.hidden)
-        sizes = (2, shape.layers, batch, shape.kv_heads, CONTEXT, shape.head)
+        sizes = (shape.layers, 2, batch, shape.kv_heads, CONTEXT, shape.head)
         self._cache = torch.randn(sizes, device="cuda", dtype=torch.float16)
         powers = torch.arange(0, shape.head, 2, device="cuda") / shape.head
         angles = (CONTEXT - 1) * 10000.0**-powers
-        self._cos, self._sin = angles.cos().half(), angles.sin().half()
+        self._turn = torch.stack((angles.cos(), angles.sin()))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Run a step; float16, (batch, hidden) to (batch, words)."""
-        shape, batch = self._shape, len(x)
-        for index, block in enumerate(self._blocks):
-            h = self._norm(x)
-            q = self._turned(block["q"](h).view(batch, shape.heads, 1, shape.head))
-            k = self._turned(block["k"](h).view(batch, shape.kv_heads, 1, shape.head))
-            v = block["v"](h).view(batch, shape.kv_heads, 1, shape.head)
-            self._cache[0, index, :, :, -1:] = k
-            self._cache[1, index, :, :, -1:] = v
-            seen = functional.scaled_dot_product_attention(
-                q, self._cache[0, index], self._cache[1, index], enable_gqa=True
-            )
-            x = x + block["o"](seen.reshape(batch, shape.hidden))
-            h = self._norm(x)
-            x = x + block["down"](functional.silu(block["gate"](h)) * block["up"](h))
-        return self._words(self._norm(x))
+        normed, added_and_normed, gated = compiled()
+        h = normed(x)
+        for block, kept in zip(self._blocks, self._cache, strict=True):
+            seen = attended(self._kernels, block["qkv"](h), kept, self._turn)
+            x, h = added_and_normed(x, block["o"](seen))
+            inner = block["gate_up"](h)
+            x, h = added_and_normed(x, block["down"](gated(inner)))
+        return self._words(h)
 
-    def _norm(self, x: Tensor) -> Tensor:
-        return functional.rms_norm(x, (self._shape.hidden,))
 
-    def _turned(self, x: Tensor) -> Tensor:
-        low, high = x.chunk(2, dim=-1)
-        turned = (low * self._cos - high * self._sin, high * self._cos + low * self._sin)
-        return torch.cat(turned, dim=-1)
+def normed(x: Tensor) -> Tensor:
+    """Divide by the root mean square; (batch, hidden)."""
+    return functional.rms_norm(x, (x.shape[-1],))
+
+
+def added_and_normed(x: Tensor, more: Tensor) -> tuple[Tensor, Tensor]:
+    """Add to the residual stream, and return that and what the next layer reads of it."""
+    total = x + more
+    return total, functional.rms_norm(total, (x.shape[-1],))
+
+
+def gated(inner: Tensor) -> Tensor:
+    """SiLU of the first half times the second."""
+    gate, up = inner.chunk(2, dim=-1)
+    return functional.silu(gate.float()).half() * up
+
+
+@cache
+def compiled() -> tuple[Callable[..., Any], ...]:
+    """Return what is between layers, compiled."""
+    return tuple(torch.compile(part, dynamic=False) for part in (normed, added_and_normed, gated))
 
 
 def measure_model(
-    shape: Shape, batch: int, make: Maker, nvml: Nvml | None, idle: float
+    kernels: Kernels, shape: Shape, batch: int, make: Maker, nvml: Nvml | None, idle: float
 ) -> dict[str, object]:
     """Time a model's step and read its joules."""
-    model = Model(shape, batch, make)
+    model = Model(kernels, shape, batch, make)
     x = torch.randn(batch, shape.hidden, device="cuda", dtype=torch.float16)
     with torch.no_grad():
         recording = Recording([lambda: model(x)])

@@ -1,17 +1,25 @@
 """Random layers on the kernels against the reference, until a count or a time is reached."""
 
+import json
+import os
+import subprocess
+import sys
 import time
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import torch
 
 from models.bitplane import BitplaneLayer, Path
+from models.checks import require
 from models.codes import Activation, Requantize
 from models.gpu.choice import choices
 from models.gpu.device import DeviceStage, accumulate
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels
+from models.gpu.plain import MOST_TOKENS, REALS
 from models.planes import pack
 from models.reference import ReadyStage, run
 from models.stage import Stage
@@ -41,6 +49,8 @@ def random_stage(rng: np.random.Generator, out: int, columns: int, first: bool) 
 def random_layer(rng: np.random.Generator) -> BitplaneLayer:
     """Draw a layer of one stage or a chain of two, of odd sizes."""
     out, columns = (int(rng.integers(1, most)) for most in (300, 1500))
+    if rng.random() < 0.3:
+        return plain_layer(rng, out, 8 * -(-columns // 8))
     if rng.random() < 0.7:
         stages = (random_stage(rng, out, columns, True),)
     else:
@@ -51,6 +61,61 @@ def random_layer(rng: np.random.Generator) -> BitplaneLayer:
         stages = (first, last)
     scale = rng.uniform(0.5, 2, out).astype(np.float32)
     return BitplaneLayer("random", columns, (Path(stages, scale),))
+
+
+def plain_layer(rng: np.random.Generator, out: int, columns: int) -> BitplaneLayer:
+    """Draw one that the kernel for few tokens covers."""
+    k, group = int(rng.integers(1, 5)), int(rng.choice([columns, 128, 256, 384]))
+    shape = (1, out, -(-columns // min(group, columns)))
+    stage = Stage(
+        planes=pack(rng.random((k, out, columns)) < 0.5),
+        columns=columns,
+        group=min(group, columns),
+        coefficients=rng.integers(-32768, 32768, (*shape, k)).astype(np.int16),
+        monomials=tuple(1 << plane for plane in range(k)),
+        offset=rng.integers(-32768, 32768, shape).astype(np.int16) if rng.random() < 0.5 else None,
+        column_scale=rng.uniform(0.5, 2, (1, columns)).astype(np.float32)
+        if rng.random() < 0.5
+        else None,
+        activation=Activation(bits=int(rng.integers(2, 9))),
+    )
+    scale = rng.uniform(1e-7, 2e-7, out).astype(np.float32)
+    bias = rng.standard_normal(out).astype(np.float32) if rng.random() < 0.5 else None
+    return BitplaneLayer("random", columns, (Path((stage,), scale),), bias=bias)
+
+
+def _compare_plain(
+    kernels: Kernels, ready: LayerOnKernels, device: str, rng: np.random.Generator
+) -> Iterator[bool]:
+    """Run every way of the kernel for few tokens, on inputs of each type; tell what is equal."""
+    tensors = {name: value.to(device) for name, value in ready.tensors.items()}
+    for real in REALS:
+        tokens = int(rng.integers(1, MOST_TOKENS + 1))
+        x = torch.from_numpy(rng.standard_normal((tokens, ready.layer.inputs))).to(real)
+        want = run(ready.layer, x.float()).to(real)
+        for choice in ready.plain_choices(kernels, tokens):
+            yield torch.equal(ready.run(kernels, tensors, x.to(device), 0, choice).cpu(), want)
+
+
+def compare_in_processes(layers: int, seconds: float) -> dict[str, int]:
+    """Run :func:`compare` on a GPU in as many processes as there are processors, and add up."""
+    count = max(1, (os.cpu_count() or 2) - 2)
+    share = [-(-layers // count)] * count
+    command = [sys.executable, "-m", "models.gpu", "check", "--json", "--seconds", str(seconds)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    running = [
+        subprocess.Popen(
+            [*command, "--layers", str(part), "--seed", str(seed)],
+            stdout=subprocess.PIPE, text=True, env=environment,
+        )
+        for seed, part in enumerate(share)
+    ]  # fmt: skip
+    totals: Counter[str] = Counter()
+    for process in running:
+        text, _ = process.communicate()
+        require(text.startswith("{"), "check", "print its counts", text or process.returncode)
+        totals.update(json.loads(text.splitlines()[0]))
+    return {"processes": count, **totals}
 
 
 def compare(
@@ -73,6 +138,10 @@ def compare(
         tensors = {name: value.to(device) for name, value in ready.tensors.items()}
         have = ready.run(kernels, tensors, x.to(device), 0)
         counts["mismatches"] += not torch.equal(have.cpu(), run(layer, x))
+        if ready.plain:
+            for equal in _compare_plain(kernels, ready, device, rng):
+                counts["mismatches"] += not equal
+                counts["products"] += 1
         stage = layer.paths[0].stages[0]
         shape = (tokens, stage.views, stage.columns)
         codes = torch.from_numpy(rng.integers(-128, 128, shape).astype(np.int8))

@@ -1,21 +1,28 @@
 """Times of single layers: every choice of kernel, cuBLAS and peers, in one run."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.gpu.choice import Choice, choices, choose
+from models.bitplane import BitplaneLayer, Path
+from models.gpu.choice import Choice, choices
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels
+from models.gpu.layout import STEP
 from models.gpu.measure.nvml import Nvml
-from models.gpu.measure.peers import PEERS, Call, available
+from models.gpu.measure.peers import FP16, PEERS, Call, available
 from models.gpu.measure.shapes import STORAGES, Storage, random_layer
 from models.gpu.measure.timing import Recording, copies, median
 from models.reference import Reference
 
 Weights = dict[str, Tensor]
+
+
+CHECKED_ROWS = 80
+"""Rows, from the first, that are compared with the reference; whole tiles and more than one."""
 
 
 class Copies:
@@ -25,11 +32,8 @@ class Copies:
     bits lie in the padding too, which changes no time.
     """
 
-    def __init__(self, kernels: Kernels, out: int, columns: int, storage: Storage) -> None:
-        rng = np.random.default_rng(out + columns)
-        self.ready = LayerOnKernels(random_layer(rng, out, columns, storage))
-        self._reference = Reference(self.ready.layer)
-        self._kernels = kernels
+    def __init__(self, kernels: Kernels, prepared: LayerOnKernels) -> None:
+        self.ready, self._kernels = prepared, kernels
         first = {name: value.cuda() for name, value in self.ready.tensors.items()}
         self.weights = [first]
         for _ in range(copies(self.ready.weight_bytes) - 1):
@@ -46,25 +50,30 @@ class Copies:
         return self.ready.run(self._kernels, self.weights[copy], x, stream, choice)
 
     def check(self, listed: Iterable[Choice], tokens: int) -> None:
-        """Compare choices with the reference on fresh random inputs, the outputs poisoned before.
+        """Compare choices on fresh random inputs, the outputs poisoned before.
+
+        The first ``CHECKED_ROWS`` rows with the reference, all others with the first choice's.
 
         Raises
         ------
         RuntimeError
-            An output differs.
+            An output differs, or was not written.
         """
-        x = torch.randn(tokens, self.ready.layer.inputs)
-        on_gpu, want = x.cuda(), self._reference(x)
+        layer = first_rows(self.ready.layer, CHECKED_ROWS)
+        x = torch.randn(tokens, layer.inputs).half()
+        on_gpu, want, all_rows = x.cuda(), Reference(layer)(x.float()).half(), None
         for choice in listed:
-            poison = torch.full((tokens, self.ready.layer.out), torch.nan, device="cuda")
+            poison = torch.full((tokens, self.ready.layer.out), torch.nan, device="cuda").half()
             del poison  # the allocator gives this memory to the next output of the same size
-            if not torch.equal(self.call(on_gpu, choice).cpu(), want):
+            have = self.call(on_gpu, choice)
+            all_rows = have if all_rows is None else all_rows
+            if not torch.equal(have[:, : layer.out].cpu(), want) or not torch.equal(have, all_rows):
                 raise RuntimeError(f"{choice} must equal the reference, got other outputs")
 
     def recording(self, tokens: int, choice: Choice | None) -> Recording:
-        """Record one call on each copy, each with inputs of its own."""
-        x = torch.randn(len(self.weights), tokens, self.ready.layer.inputs, device="cuda")
-        return Recording([lambda n=n: self.call(x[n], choice, n) for n in range(len(self.weights))])
+        """Record one call on each copy, all with the same inputs."""
+        x = torch.randn(tokens, self.ready.layer.inputs, device="cuda").half()
+        return Recording([lambda n=n: self.call(x, choice, n) for n in range(len(self.weights))])
 
 
 def another(tensors: Weights) -> Weights:
@@ -76,10 +85,35 @@ def another(tensors: Weights) -> Weights:
     return new
 
 
+def prepare(out: int, columns: int, storage: Storage) -> LayerOnKernels:
+    """Make a random layer and pack it."""
+    return LayerOnKernels(random_layer(np.random.default_rng(out + columns), out, columns, storage))
+
+
+def first_rows(layer: BitplaneLayer, rows: int) -> BitplaneLayer:
+    """Return a layer of one plain stage without its later rows."""
+    (path,) = layer.paths
+    (stage,) = path.stages
+    offset = None if stage.offset is None else stage.offset[:, :rows]
+    fewer = replace(
+        stage, planes=stage.planes[:, :rows], coefficients=stage.coefficients[:, :rows],
+        offset=offset,
+    )  # fmt: skip
+    return replace(layer, paths=(Path((fewer,), path.out_scale[:rows]),))
+
+
+def listed_choices(kernels: Kernels, ready: LayerOnKernels, tokens: int) -> list[Choice]:
+    """Return what is timed: the default first, then what else takes so many tokens at once."""
+    others = ready.plain_choices(kernels, tokens) or choices(tokens, ready.aligned)
+    steps = -(-ready.layer.inputs // STEP)
+    fitting = (choice for choice in others if choice.split <= steps)
+    return list(dict.fromkeys([ready.choice(kernels, tokens), *fitting]))
+
+
 def measure_kernels(
-    kernels: Kernels, out: int, columns: int, name: str, tokens: tuple[int, ...], bandwidth: float
+    kernels: Kernels, prepared: LayerOnKernels, name: str, tokens: tuple[int, ...], bandwidth: float
 ) -> dict[str, object]:
-    """Time every choice on one shape and way of storage.
+    """Time choices on one shape and way of storage, and cuBLAS in FP16 on the same shape.
 
     Parameters
     ----------
@@ -89,48 +123,50 @@ def measure_kernels(
     Returns
     -------
     dict
-        For each number of tokens the default's and the fastest's raw times, the share of the
-        bandwidth that reading the weights alone makes, and all medians.
+        For each number of tokens the raw times of the default, of the fastest and of cuBLAS, the
+        ratio of cuBLAS to the fastest, the share of the bandwidth that reading the weights alone
+        makes, and all medians.
     """
-    layer = Copies(kernels, out, columns, STORAGES[name])
-    size = layer.ready.weight_bytes
+    layer = Copies(kernels, prepared)
+    size, out, columns = prepared.weight_bytes, prepared.layer.out, prepared.layer.inputs
     row: dict[str, object] = {
         "out": out, "in": columns, "storage": name, "weight_bytes": size,
         "bits_per_weight": 8 * size / (out * columns), "copies": len(layer.weights),
     }  # fmt: skip
+    _, bits, dtype, make = PEERS[FP16]
+    peer = [make(out, columns) for _ in range(copies(int(out * columns * bits / 8)))]
     for count in tokens:
-        default = choose(out, columns, count, layer.aligned)
-        listed = dict.fromkeys([default, *choices(count, layer.aligned)])
+        listed = listed_choices(kernels, prepared, count)
         layer.check(listed, count)
         times = {choice: layer.recording(count, choice).seconds() for choice in listed}
         best = min(times, key=lambda choice: median(times[choice]))
+        base = _peer_recording(peer, count, columns, dtype).seconds()
         row[f"{count} tokens"] = {
-            "default": {"choice": default, "seconds": times[default]},
+            "default": {"choice": listed[0], "seconds": times[listed[0]]},
             "fastest": {"choice": best, "seconds": times[best]},
+            FP16: base,
+            "ratio": median(base) / median(times[best]),
+            "default_ratio": median(base) / median(times[listed[0]]),
             "bandwidth_share": size / median(times[best]) / bandwidth,
             "medians": {"/".join(map(str, c)): median(t) for c, t in times.items()},
         }
     return row
 
 
-def measure_peers(out: int, columns: int, tokens: tuple[int, ...]) -> dict[str, object]:
-    """Time cuBLAS and the peers that are installed on one shape; a failure is its text."""
-    row: dict[str, object] = {"out": out, "in": columns}
-    for name, found in available().items():
-        if found.startswith("skipped"):
-            row[name] = found
-            continue
-        _, bits, dtype, make = PEERS[name]
-        try:
-            calls = [make(out, columns) for _ in range(copies(int(out * columns * bits / 8)))]
-            row[name] = {
-                f"{count} tokens": _peer_recording(calls, count, columns, dtype).seconds()
-                for count in tokens
-            }
-        except Exception as error:  # whatever a package of others raises is its result
-            row[name] = f"failed: {' '.join(str(error).split())[:200]}"
-        torch.cuda.empty_cache()
-    return row
+def measure_peer(name: str, out: int, columns: int, tokens: tuple[int, ...]) -> object:
+    """Time cuBLAS or a peer that is installed on one shape; a failure is its text."""
+    found = available()[name]
+    if found.startswith("skipped"):
+        return found
+    _, bits, dtype, make = PEERS[name]
+    try:
+        calls = [make(out, columns) for _ in range(copies(int(out * columns * bits / 8)))]
+        return {
+            f"{count} tokens": _peer_recording(calls, count, columns, dtype).seconds()
+            for count in tokens
+        }
+    except Exception as error:  # whatever a package of others raises is its result
+        return f"failed: {' '.join(str(error).split())[:200]}"
 
 
 def _peer_recording(calls: list[Call], tokens: int, columns: int, dtype: torch.dtype) -> Recording:
@@ -141,13 +177,13 @@ def _peer_recording(calls: list[Call], tokens: int, columns: int, dtype: torch.d
 def measure_energy(
     kernels: Kernels, nvml: Nvml, idle: float, out: int, columns: int, tokens: int
 ) -> dict[str, object]:
-    """Read the joules of a call of each way of storage, and of cuBLAS in FP16."""
+    """Read the joules of a call of one and two planes, and of cuBLAS in FP16."""
     row: dict[str, object] = {"out": out, "in": columns, "tokens": tokens}
-    for name, storage in STORAGES.items():
-        row[name] = (
-            Copies(kernels, out, columns, storage).recording(tokens, None).joules(nvml, idle)
-        )
-    _, _, dtype, make = PEERS["cuBLAS FP16"]
+    for name in ("k2", "k1"):
+        storage = STORAGES[name]
+        layer = Copies(kernels, prepare(out, columns, storage))
+        row[name] = layer.recording(tokens, None).joules(nvml, idle)
+    _, _, dtype, make = PEERS[FP16]
     calls = [make(out, columns) for _ in range(copies(2 * out * columns))]
-    row["cuBLAS FP16"] = _peer_recording(calls, tokens, columns, dtype).joules(nvml, idle)
+    row[FP16] = _peer_recording(calls, tokens, columns, dtype).joules(nvml, idle)
     return row

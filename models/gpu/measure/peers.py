@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from torch import Tensor, nn
 
+FP16 = "cuBLAS FP16"
 Call = Callable[[Tensor], Tensor]
 Maker = Callable[[int, int], Call]
 """From (out, in) to a function of inputs, its weights random."""
@@ -30,21 +31,18 @@ def _bitsandbytes(out: int, columns: int) -> Call:
 def _torchao(out: int, columns: int) -> Call:
     module = import_module("torchao.quantization")
     layer = nn.Sequential(nn.Linear(columns, out, False, "cuda", torch.bfloat16))
-    module.quantize_(layer, module.Int4WeightOnlyConfig(group_size=128))
+    config = module.Int4WeightOnlyConfig(128, int4_packing_format="tile_packed_to_4d")
+    module.quantize_(layer, config)
     return layer
 
 
 def _gemlite(bits: int) -> Maker:
     def make(out: int, columns: int) -> Call:
-        core = import_module("gemlite.core")
-        layer = core.GemLiteLinear(
-            bits, 128, columns, out, core.DType.FP16, core.DType.FP16, scaled_activations=False
-        )
-        groups = columns // 128
+        maker = import_module("gemlite.helper").A16Wn(device="cuda", dtype=torch.float16)
         codes = torch.randint(0, 1 << bits, (out, columns), dtype=torch.uint8, device="cuda")
-        scales = torch.rand(out * groups, 1, dtype=torch.float16, device="cuda")
-        layer.pack(codes, scales, torch.full_like(scales, 2 ** (bits - 1)), None)
-        return layer
+        scales = torch.rand(out, columns // 128, dtype=torch.float16, device="cuda")
+        zeros = torch.full_like(scales, 2 ** (bits - 1))
+        return maker.from_weights(codes, scales, zeros, bits, 128)
 
     return make
 
@@ -74,13 +72,13 @@ def _marlin(out: int, columns: int) -> Call:
 
 
 PEERS: dict[str, tuple[str, float, torch.dtype, Maker]] = {
-    "cuBLAS FP16": ("torch", 16, torch.float16, _cublas(torch.float16)),
+    FP16: ("torch", 16, torch.float16, _cublas(torch.float16)),
     "cuBLAS BF16": ("torch", 16, torch.bfloat16, _cublas(torch.bfloat16)),
     "bitsandbytes NF4": ("bitsandbytes", 4.5, torch.float16, _bitsandbytes),
     "torchao INT4": ("torchao", 4.25, torch.bfloat16, _torchao),
-    "GemLite 1 bit": ("gemlite", 1.25, torch.float16, _gemlite(1)),
     "GemLite 2 bits": ("gemlite", 2.25, torch.float16, _gemlite(2)),
     "GemLite 4 bits": ("gemlite", 4.25, torch.float16, _gemlite(4)),
+    "GemLite 1 bit": ("gemlite", 1.25, torch.float16, _gemlite(1)),
     "BitBLAS INT2": ("bitblas", 2, torch.int8, _bitblas(2)),
     "BitBLAS INT4": ("bitblas", 4, torch.int8, _bitblas(4)),
     "Marlin INT4": ("marlin", 4.125, torch.float16, _marlin),

@@ -3,7 +3,8 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,12 @@ from models.gpu.build import find_nvcc
 from models.gpu.measure import linear
 from models.gpu.measure.bench import Bench
 from models.gpu.measure.end_to_end import float_maker, kernel_maker, measure_model
-from models.gpu.measure.exact import compare
-from models.gpu.measure.peers import available
+from models.gpu.measure.exact import compare_in_processes
+from models.gpu.measure.peers import FP16, PEERS, available
 from models.gpu.measure.shapes import BITS_TABLE, MODELS, STORAGES, shapes
 from models.gpu.measure.timing import Recording, copies, copy_bandwidth, median
 
-DECODE, PREFILL = (1, 2, 4, 8, 16), (32, 128, 512)
+DECODE, PEER_TOKENS, PREFILL = (1, 2, 4, 8, 16), (1, 2, 4, 8), (32, 128, 512)
 """Tokens at once."""
 LARGE = ("LLaMA-2-7B", "LLaMA-2-13B", "LLaMA-3-8B")
 
@@ -44,7 +45,7 @@ def device(bench: Bench) -> dict[str, Any]:
 
 def exact(bench: Bench) -> dict[str, Any]:
     """Compare 1000 random layers with the reference."""
-    return dict(compare(bench.kernels, 1000, bench.budget, "cuda"))
+    return dict(compare_in_processes(1000, bench.budget))
 
 
 def sanitizer(bench: Bench) -> dict[str, Any]:
@@ -55,58 +56,70 @@ def sanitizer(bench: Bench) -> dict[str, Any]:
     if tool is None:
         return {"skipped": "compute-sanitizer is not installed"}
 
-    def check(name: str) -> dict[str, Any]:
-        command = [tool, f"--tool={name}", "--error-exitcode=9", sys.executable, "-m",
-                   "models.gpu", "check", "--layers", "3"]  # fmt: skip
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=bench.budget, check=False
+    command = [sys.executable, "-m", "models.gpu", "check", "--layers", "4"]
+    running = {
+        name: subprocess.Popen(
+            [tool, f"--tool={name}", "--error-exitcode=9", *command],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
-        return {"exit_status": done.returncode, "end": done.stdout.splitlines()[-3:]}
+        for name in ("memcheck", "racecheck")
+    }  # fmt: skip
+    return {name: _ended(process, bench.budget) for name, process in running.items()}
 
-    def bounded(name: str) -> Any:
-        try:
-            return check(name)
-        except subprocess.TimeoutExpired:
-            return f"stopped after {bench.budget:.0f} s"
 
-    return bench.cases(
-        (name, lambda name=name: bounded(name)) for name in ("memcheck", "racecheck")
-    )
+def _ended(process: subprocess.Popen[str], seconds: float) -> dict[str, Any] | str:
+    try:
+        text, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return f"stopped after {seconds:.0f} s"
+    return {"exit_status": process.returncode, "end": text.splitlines()[-3:]}
 
 
 def decode(bench: Bench) -> dict[str, Any]:
-    """Time every choice for a few tokens on every shape."""
-    return bench.cases(_kernel_cases(bench, DECODE))
+    """Time choices for a few tokens on every shape: two planes for all, others for one token."""
+    large = shapes(LARGE)
+    small = [shape for shape in shapes() if shape not in large]
+    cases = [("k2", shape, DECODE) for shape in (*large, *small)]
+    cases += [("k1", shape, (1, 8)) for shape in large]
+    cases += [(name, shape, (1,)) for name in STORAGES for shape in shapes(("LLaMA-2-7B",))
+              if name not in ("k1", "k2")]  # fmt: skip
+    return _kernel_cases(bench, cases)
 
 
 def prefill(bench: Bench) -> dict[str, Any]:
-    """Time every choice for many tokens on the shapes of LLaMA-2-7B."""
-    return bench.cases(_kernel_cases(bench, PREFILL, ("LLaMA-2-7B",), ("k2", "ternary")))
+    """Time choices for many tokens on the shapes of LLaMA-2-7B."""
+    return _kernel_cases(bench, [("k2", shape, PREFILL) for shape in shapes(("LLaMA-2-7B",))])
 
 
 def _kernel_cases(
-    bench: Bench,
-    tokens: tuple[int, ...],
-    models: tuple[str, ...] = tuple(MODELS),
-    storages: tuple[str, ...] = tuple(STORAGES),
-) -> Iterator[tuple[str, Callable[[], Any]]]:
-    order = sorted(storages, key=lambda name: name != "k2")  # the most wanted first
-    for name in order:
-        for out, columns in shapes(models):
-            yield (
-                f"{name} {out} x {columns}",
-                lambda o=out, c=columns, n=name: linear.measure_kernels(
-                    bench.kernels, o, c, n, tokens, bench.bandwidth
+    bench: Bench, cases: list[tuple[str, tuple[int, int], tuple[int, ...]]]
+) -> dict[str, Any]:
+    """Time cases; layers are made ready in threads while others are measured."""
+    with ThreadPoolExecutor(4) as threads:
+        ready = [threads.submit(linear.prepare, *shape, STORAGES[name]) for name, shape, _ in cases]
+        results = bench.cases(
+            (
+                f"{name} {shape[0]} x {shape[1]}",
+                lambda now=now, name=name, tokens=tokens: linear.measure_kernels(
+                    bench.kernels, now.result(), name, tokens, bench.bandwidth
                 ),
             )
+            for now, (name, shape, tokens) in zip(ready, cases, strict=True)
+        )
+        threads.shutdown(cancel_futures=True)
+    return results
 
 
 def peers(bench: Bench) -> dict[str, Any]:
-    """Time cuBLAS and installed peers on every shape."""
-    tokens = DECODE + PREFILL
+    """Time cuBLAS and installed peers on the shapes of LLaMA-2-7B."""
     return bench.cases(
-        (f"{out} x {columns}", lambda o=out, c=columns: linear.measure_peers(o, c, tokens))
-        for out, columns in shapes()
+        (
+            f"{name}, {out} x {columns}",
+            lambda o=out, c=columns, n=name: linear.measure_peer(n, o, c, PEER_TOKENS),
+        )
+        for name in PEERS
+        for out, columns in shapes(("LLaMA-2-7B",))
     )
 
 
@@ -115,10 +128,10 @@ def bits(bench: Bench) -> dict[str, Any]:
 
     def case(rows: int, tokens: int, columns: int, published: float) -> dict[str, Any]:
         rng = np.random.default_rng(rows)
-        bits = rng.random((rows, columns)) < 0.5
+        bits = _random_bits(rng, rows, columns)
         matrix = BinaryMatrix(bits, signs=True)
         count = copies(rows * columns // 8)
-        inputs = rng.random((tokens, columns)) < 0.5
+        inputs = _random_bits(rng, tokens, columns)
         packed = tuple(part.cuda() for part in matrix.pack(inputs))
         weights = [{n: v.cuda() for n, v in matrix.tensors.items()}]
         weights += [linear.another(weights[0]) for _ in range(count - 1)]
@@ -138,10 +151,8 @@ def bits(bench: Bench) -> dict[str, Any]:
         real = [torch.randn(rows, columns, device="cuda", dtype=torch.float16)
                 for _ in range(copies(2 * rows * columns))]  # fmt: skip
         x = torch.randn(tokens, columns, device="cuda", dtype=torch.float16)
-        row["cuBLAS FP16"] = Recording([lambda w=w: x @ w.T for w in real]).seconds()
-        row["ratio"] = median(row["cuBLAS FP16"]) / min(
-            median(row[n]) for n in ("tensor", "popcount")
-        )
+        row[FP16] = Recording([lambda w=w: x @ w.T for w in real]).seconds()
+        row["ratio"] = median(row[FP16]) / min(median(row[n]) for n in ("tensor", "popcount"))
         return row
 
     return bench.cases(
@@ -150,22 +161,20 @@ def bits(bench: Bench) -> dict[str, Any]:
     )
 
 
+def _random_bits(rng: np.random.Generator, rows: int, columns: int) -> NDArray[np.bool_]:
+    packed = rng.integers(0, 256, (rows, -(-columns // 8)), np.uint8)
+    return np.unpackbits(packed, axis=-1, count=columns).view(np.bool_)
+
+
 def _signs(bits: NDArray[np.bool_]) -> torch.Tensor:
-    return torch.from_numpy(np.where(bits, np.float32(1), np.float32(-1))).cuda()
+    return torch.from_numpy(bits).cuda().float() * 2 - 1
 
 
 def energy(bench: Bench) -> dict[str, Any]:
-    """Read the joules of a call on layers of LLaMA-2-7B and LLaMA-2-13B."""
+    """Read the joules of a call on layers of LLaMA-2-7B."""
     if bench.nvml is None:
         return {"skipped": "NVML's energy counter cannot be read"}
     nvml = bench.nvml
-    cases = [
-        (4096, 4096, 1),
-        (11008, 4096, 1),
-        (4096, 11008, 1),
-        (13824, 5120, 1),
-        (11008, 4096, 16),
-    ]
     return bench.cases(
         (
             f"{out} x {columns}, {tokens} tokens",
@@ -173,7 +182,7 @@ def energy(bench: Bench) -> dict[str, Any]:
                 bench.kernels, nvml, bench.idle, *a
             ),
         )
-        for out, columns, tokens in cases
+        for out, columns, tokens in ((11008, 4096, 1), (11008, 4096, 16))
     )
 
 
@@ -181,31 +190,32 @@ def end_to_end(bench: Bench) -> dict[str, Any]:
     """Time whole models at batches of 1, 4, 16 and 64."""
     makers = {name: kernel_maker(bench.kernels, STORAGES[name]) for name in ("k2", "k1", "ternary")}
     makers = {"FP16": float_maker(), **makers}
+    cases = [("LLaMA-2-7B", name, batch) for batch in (1, 4, 16, 64) for name in ("FP16", "k2")]
+    cases += [("LLaMA-2-7B", name, 1) for name in ("k1", "ternary")]
+    cases += [("SmolLM2-135M", name, batch) for batch in (1, 4, 16, 64) for name in ("FP16", "k2")]
     return bench.cases(
         (
             f"{model}, {name}, batch {batch}",
-            lambda m=model, b=batch, make=make: measure_model(
-                MODELS[m], b, make, bench.nvml, bench.idle
+            lambda m=model, n=name, b=batch: measure_model(
+                bench.kernels, MODELS[m], b, makers[n], bench.nvml, bench.idle
             ),
         )
-        for batch in (1, 4, 16, 64)
-        for model in ("LLaMA-2-7B", "SmolLM2-135M")
-        for name, make in makers.items()
+        for model, name, batch in cases
     )
 
 
 STAGES: dict[str, tuple[float, Callable[[Bench], dict[str, Any]]]] = {
-    "device": (20, device),
-    "exact": (150, exact),
-    "decode": (330, decode),
-    "peers": (150, peers),
-    "bits": (60, bits),
-    "end_to_end": (260, end_to_end),
-    "energy": (90, energy),
-    "prefill": (90, prefill),
-    "sanitizer": (80, sanitizer),
+    "device": (10, device),
+    "decode": (60, decode),
+    "bits": (20, bits),
+    "end_to_end": (80, end_to_end),
+    "energy": (20, energy),
+    "exact": (60, exact),
+    "prefill": (20, prefill),
+    "peers": (60, peers),
+    "sanitizer": (120, sanitizer),
 }
-"""Each stage's budget in seconds, 1230 together; the last case of a stage may go beyond it."""
+"""Each stage's budget in seconds, 450 together; the last case of a stage may go beyond it."""
 
 
 def _nvcc_version() -> str:

@@ -8,9 +8,6 @@ import matplotlib.pyplot as plt
 
 from models.checks import require
 from models.files import whole_file
-from models.gpu.measure.timing import median
-
-FP16 = "cuBLAS FP16"
 
 
 def speedups(folder: Path, tokens: int) -> dict[str, list[tuple[str, float]]]:
@@ -21,29 +18,20 @@ def speedups(folder: Path, tokens: int) -> dict[str, list[tuple[str, float]]]:
     dict
         Storage to pairs of a shape and a ratio; shapes that were not reached are left out.
     """
-    ours, peers = (_results(folder / f"{name}.json") for name in ("decode", "peers"))
-    found: dict[str, list[tuple[str, float]]] = {}
-    for row in ours.values():
-        if not isinstance(row, dict):
-            continue
-        shape = f"{row['out']} x {row['in']}"
-        peer = peers.get(shape)
-        if not isinstance(peer, dict) or not isinstance(peer.get(FP16), dict):
-            continue
-        base = median(peer[FP16][f"{tokens} tokens"])
-        fast = median(row[f"{tokens} tokens"]["fastest"]["seconds"])
-        found.setdefault(row["storage"], []).append((shape, base / fast))
-    return found
+    return _series(folder, tokens, "ratio")
 
 
 def shares(folder: Path) -> dict[str, list[tuple[str, float]]]:
     """Return the share of the copy bandwidth at one token; as :func:`speedups`."""
+    return _series(folder, 1, "bandwidth_share")
+
+
+def _series(folder: Path, tokens: int, figure: str) -> dict[str, list[tuple[str, float]]]:
     found: dict[str, list[tuple[str, float]]] = {}
     for row in _results(folder / "decode.json").values():
-        if isinstance(row, dict):
+        if isinstance(row, dict) and f"{tokens} tokens" in row:
             shape = f"{row['out']} x {row['in']}"
-            share = row["1 tokens"]["bandwidth_share"]
-            found.setdefault(row["storage"], []).append((shape, share))
+            found.setdefault(row["storage"], []).append((shape, row[f"{tokens} tokens"][figure]))
     return found
 
 
@@ -62,8 +50,13 @@ def _results(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())["results"]
 
 
+def _weights(shape: str) -> int:
+    out, columns = shape.split(" x ")
+    return int(out) * int(columns)
+
+
 def _bars(path: Path, series: dict[str, list[tuple[str, float]]], title: str) -> Path:
-    labels = sorted({label for points in series.values() for label, _ in points})
+    labels = sorted({label for points in series.values() for label, _ in points}, key=_weights)
     figure, axes = plt.subplots(figsize=(10, 4))
     width = 0.8 / max(len(series), 1)
     for n, (name, points) in enumerate(series.items()):

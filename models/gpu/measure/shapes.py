@@ -36,6 +36,15 @@ class Shape:
             "up": (self.inner, self.hidden), "down": (self.hidden, self.inner),
         }  # fmt: skip
 
+    @property
+    def merged(self) -> dict[str, tuple[int, int]]:
+        """(out, in) of a block's layers where those that read the same inputs are one."""
+        return {
+            "qkv": (self.hidden + 2 * self.kv_heads * self.head, self.hidden),
+            "o": (self.hidden, self.hidden), "gate_up": (2 * self.inner, self.hidden),
+            "down": (self.hidden, self.inner),
+        }  # fmt: skip
+
 
 MODELS = {
     "SmolLM2-135M": Shape(576, 1536, 30, 9, 3, 49152),
