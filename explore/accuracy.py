@@ -118,7 +118,7 @@ def question_of(inputs: dict[str, Any]) -> dict[str, Any]:
         judged["calibrate"] = "file"
     versions = {name: version(name) for name in ("torch", "transformers", "numpy")}
     return {"stage": "evaluate", **inputs, "model": "", "judged": judged, "versions": versions,
-            "code": code_digest("models")}  # fmt: skip
+            "code": code_digest("models", "explore/accuracy.py")}  # fmt: skip
 
 
 def evaluate(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Fronts: which points no other one beats, also where they are known as ranges only."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,17 +49,16 @@ def _sweep(points: Points) -> list[int]:
     return kept
 
 
-def spread(points: Points, count: int) -> list[int]:
-    """Choose points far from each other: the best in each objective, then the farthest ones.
+def spread(points: Points) -> Iterator[int]:
+    """Give places of points far from each other: the best in each objective, then the farthest.
 
-    Distances are between ranks, so that no scale matters. Returns places, at most ``count``.
+    Distances are between ranks, so that no scale matters.
     """
-    if not len(points) or count < 1:
-        return []
-    ranks = points.argsort(0, kind="stable").argsort(0, kind="stable").astype(float)
-    chosen = list(dict.fromkeys(int(place) for place in points.argmin(0)))[:count]
-    while len(chosen) < min(count, len(points)):
-        away = np.abs(ranks[:, None] - ranks[chosen][None]).sum(2).min(1)
-        away[chosen] = -1
-        chosen.append(int(away.argmax()))
-    return chosen
+    ranks = points.argsort(0, kind="stable").argsort(0, kind="stable").astype(np.float64)
+    away = np.full(len(points), np.inf)
+    first = list(dict.fromkeys(int(place) for place in points.argmin(0))) if len(points) else []
+    for number in range(len(points)):
+        place = first[number] if number < len(first) else int(away.argmax())
+        yield place
+        away = np.minimum(away, np.abs(ranks - ranks[place]).sum(1))
+        away[place] = -1

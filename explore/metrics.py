@@ -36,7 +36,7 @@ METRICS = {
     "joules_per_token": Metric("energy of a token", "J"),
     "tokens_per_second": Metric("speed", "tokens/s", "more"),
     "area_mm2": Metric("area of logic", "mm2"),
-    "luts": Metric("LUTs of the array", "LUT4"),
+    "luts": Metric("LUTs", "LUT"),
     "bits_per_weight": Metric("stored bits of a weight", "bits"),
     "fmax": Metric("clock that is met", "MHz", "more"),
 }

@@ -41,10 +41,6 @@ def result_of(progress: Progress, plan: Plan) -> dict[str, Any]:
     standing, space = progress.standing, progress.standing.space
     front, open_ = standing.front(), standing.open()
     details = [*np.flatnonzero(front)][:MOST_DETAILED]
-    values = np.stack([
-        standing.middles(name) * (1 if METRICS[name].better == "less" else -1)
-        for name in space.objectives
-    ], 1)  # fmt: skip
     return {
         "version": VERSION,
         "by": _by(),
@@ -71,7 +67,7 @@ def result_of(progress: Progress, plan: Plan) -> dict[str, Any]:
         "open": np.flatnonzero(open_ & ~standing.decided()).tolist(),
         "details": {str(place): _detail(progress, int(place)) for place in details},
         "references": _references(progress),
-        "sensitivity": _sensitivity(progress, values, front),
+        "sensitivity": _sensitivity(progress, front),
     }
 
 
@@ -80,6 +76,7 @@ def _detail(progress: Progress, place: int) -> dict[str, Any]:
     candidate, space = standing.candidates[place], standing.space
     token = token_of(space, candidate)
     parts = {} if candidate.board else by_component(token.terms)
+    scaled = candidate.chip.technology.warnings
     score = progress.scores.get(standing.rows[place])
     calibrate = score.calibrate if score else space.evaluate.calibrate
     windows = score.windows if score else space.evaluate.windows
@@ -92,7 +89,7 @@ def _detail(progress: Progress, place: int) -> dict[str, Any]:
             "array": [token.compute] * 2, "memory": [token.transfer.low, token.transfer.high],
         },
         "swings": [] if candidate.board else [asdict(one) for one in swings(token)],
-        "warnings": token.warnings,
+        "warnings": [one for one in token.warnings if not (candidate.board and one in scaled)],
     }  # fmt: skip
 
 
@@ -123,14 +120,14 @@ def _references(progress: Progress) -> list[dict[str, Any]]:
     return found
 
 
-def _sensitivity(progress: Progress, values: Any, front: Any) -> dict[str, Any]:
+def _sensitivity(progress: Progress, front: Any) -> dict[str, Any]:
     standing, space = progress.standing, progress.standing.space
     if "joules_per_token" not in space.objectives or not front.any():
         return {}
     column = space.objectives.index("joules_per_token")
     places = np.flatnonzero(standing.open() & standing.decided() | front)[:NEAR]
     tokens = [token_of(space, standing.candidates[place]) for place in places]
-    return stays(values[places], column, tokens)
+    return stays(standing.values()[places], column, tokens)
 
 
 def _listed(values: Any) -> list[float | None]:

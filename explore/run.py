@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from explore import accuracy, circuits, elements
 from explore.accuracy import Score
+from explore.candidate import Candidate
 from explore.front import spread
 from explore.search import MOST, Found, grid, sampled
 from explore.space import Space
@@ -174,12 +175,12 @@ def _build(
     standing = progress.standing
     mask = standing.front() if stage == "route" else standing.open() & standing.scored()
     places = np.flatnonzero(mask)
-    values = np.stack([standing.middles(name) for name in space.objectives], 1)[places]
     chosen: dict[str, int] = {}
     most = plan.synthesize if stage == "synthesize" else plan.route
-    for place in (int(places[p]) for p in spread(np.nan_to_num(values), len(places))):
-        if len(chosen) < most:
-            chosen.setdefault(standing.key(stage, place), place)
+    for place in spread(np.nan_to_num(standing.values()[places])):
+        if len(chosen) == most:
+            break
+        chosen.setdefault(standing.key(stage, int(places[place])), int(places[place]))
     say(f"{len(chosen)} elements to {stage}")
     tasks = []
     for place in chosen.values():
@@ -203,7 +204,7 @@ def _evenly(count: int, most: int) -> list[int]:
     return sorted({round(n * (count - 1) / max(1, most - 1)) for n in range(most)})
 
 
-def _name(candidate: Any) -> str:
+def _name(candidate: Candidate) -> str:
     return (
         f"{candidate.kind}, {candidate.lanes} lanes, {candidate.digit} of {candidate.act_bits} bits"
     )

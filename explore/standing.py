@@ -117,6 +117,11 @@ class Standing:
         """Return a metric of all candidates; NaN where nothing is known."""
         return self._middles[name]
 
+    def values(self) -> NDArray[np.float64]:
+        """Return objectives, (candidates, objectives), less being better; NaN where unknown."""
+        signs = [1 if METRICS[name].better == "less" else -1 for name in self.space.objectives]
+        return np.stack([self.middles(name) for name in self.space.objectives], 1) * signs
+
     def decided(self) -> Mask:
         """Mark the candidates of which all objectives and constraints are known."""
         names = {*self.space.objectives, *self.space.at_most, *self.space.at_least}

@@ -12,11 +12,11 @@ from distributed import Client, KilledWorker, LocalCluster, as_completed
 from explore.task import OtherVersions, Outcome, Task, check_signature, perform, signature
 from models.checks import require
 
-PATIENCE = 20
+PATIENCE = 60
 """Seconds that a scheduler may take to answer, and to have a worker."""
 
-LOST = 3
-"""Workers that may be lost with a task before it counts as failed."""
+LOST = 9
+"""Workers that may be lost with a task; with one more it counts as failed."""
 
 
 class Workers:
@@ -94,7 +94,10 @@ def workers(count: int, scheduler: str | None, folder: Path) -> Iterator[Workers
         yield Here(folder)
         return
     if scheduler is None:
-        dask.config.set({"distributed.scheduler.allowed-failures": LOST})
+        dask.config.set({
+            "distributed.scheduler.allowed-failures": LOST,
+            "distributed.scheduler.worker-ttl": None,  # a busy machine's worker may be silent long
+        })
         options: dict[str, Any] = {
             "n_workers": count, "threads_per_worker": 1, "memory_limit": 0,
             "dashboard_address": ":0", "silence_logs": logging.CRITICAL,

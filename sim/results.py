@@ -89,7 +89,8 @@ def _text(asked: dict[str, Any], done: dict[str, Any], by: dict[str, str]) -> li
 
 
 def _texts(file: Path) -> str:
-    return texts(_read(file))
+    whole = {name: entry for name, entry in _read(file).items() if "asked" in entry}
+    return texts(whole) if whole else ""  # entries of older versions do not say what was asked
 
 
 def _soak(file: Path) -> str:

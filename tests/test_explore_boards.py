@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 import pytest
 import tiny
 from exploring import explored, tiny_space
+from playwright.sync_api import sync_playwright
 
-from explore.result import result_of
+from explore.report import report
+from explore.result import Result, result_of
 from explore.run import Plan
 from explore.space import Space, read_space
 from explore.standing import Standing
@@ -17,6 +20,7 @@ AXES = {
     "format": ["int:bits=4,group=16 weights only"], "pe": [1], "lanes": [2, 4],
     "board": ["icebreaker"],
 }  # fmt: skip
+CHROMIUM = which("chromium") or which("chromium-browser")
 PLAN = Plan("synthesized", synthesize=1)
 
 
@@ -42,6 +46,16 @@ def test_a_whole_engine_is_synthesized(tmp_path: Path) -> None:
     detail = result["details"][str(place)]
     assert detail["place"] == "icebreaker, 18 MHz"
     assert " && python -m fpga build icebreaker --kind popcount --pe 1 " in detail["command"]
+    page = report(Result(result))
+    assert page.count("the whole engine on icebreaker") == 1
+    if CHROMIUM:
+        (tmp_path / "report.html").write_text(page, "utf-8")
+        with sync_playwright() as play:
+            shown = play.chromium.launch(executable_path=CHROMIUM).new_page()
+            shown.goto((tmp_path / "report.html").as_uri())
+            shown.wait_for_selector("html[data-ready=yes]")
+            assert shown.locator("#energy-section").is_hidden()
+            assert shown.locator("#boards tbody td", has_text=" %").count() == 1
     key, answer = next((key, one) for (_, key), one in found.circuits.items())
     assert answer["out"] == ""
     again = Standing(space, found.found)

@@ -182,8 +182,13 @@ function table(node, heads, rows) {
 }
 function rest() {
   const known = data.points.filter((point) => point.figures.luts);
+  const share = (point, one) => {
+    if (point.candidate.board && point.candidate.board !== one.name) return "\u2013";
+    const part = 100 * middle(point.figures.luts) / one.luts;
+    return part > 100 ? `${part.toFixed(0)} %: too large` : `${part.toFixed(0)} %`;
+  };
   $("boards-section").hidden = !known.length;
-  table($("boards"), ["point", "LUTs", ...data.boards.map((one) => `${one.name} (${one.luts.toLocaleString("en")})`)], known.map((point) => [`${point.number}: ${circuit(point.candidate)} ${SYMBOL[point.figures.luts.evidence]}`, digits(middle(point.figures.luts)), ...data.boards.map((one) => { const share = 100 * middle(point.figures.luts) / one.luts; return share > 100 ? `${share.toFixed(0)} %: too large` : `${share.toFixed(0)} %`; })]));
+  table($("boards"), ["point", "LUTs", ...data.boards.map((one) => `${one.name} (${one.luts.toLocaleString("en")})`)], known.map((point) => [`${point.number}: ${circuit(point.candidate)} ${SYMBOL[point.figures.luts.evidence]}`, digits(middle(point.figures.luts)), ...data.boards.map((one) => share(point, one))]));
   const prices = Object.entries(data.sensitivity);
   $("prices-section").hidden = !prices.length;
   table($("prices"), ["price", "on the front", "stay if lowest", "stay if highest"], prices.map(([name, counts]) => [name, ...counts]));
