@@ -94,6 +94,7 @@ def tiling_of(linear: Linear, storage: Storage, config: HardwareConfig) -> Tilin
         tail_words=ceil((linear.inputs - group * (groups - 1)) / config.lanes),
         terms=passes,
         digits=config.digits,
+        slots=config.slots,
     )
 
 

@@ -12,7 +12,7 @@ from cost.storage import storage_of
 from cost.terms import total
 from explore.candidate import Candidate
 from explore.metrics import Figure
-from explore.space import Space
+from explore.space import UNKNOWN, Space
 from explore.storage import storage_for, stored_bits
 
 MODELLED = ("joules_per_token", "tokens_per_second", "area_mm2", "bits_per_weight")
@@ -29,7 +29,7 @@ class Estimates:
     Attributes
     ----------
     ends : float64, (candidates, 4, 2)
-        Both ends of each metric of :data:`MODELLED`, in its unit.
+        Both ends of each metric of :data:`MODELLED`, in its unit; NaN where nothing is known.
     logic : float64, (candidates,)
         Share of a token's energy that is :data:`LOGIC`.
     """
@@ -55,6 +55,8 @@ def estimates(space: Space, candidates: Sequence[Candidate]) -> Estimates:
             (joules.low, joules.high), (1 / seconds.high, 1 / seconds.low),
             (done.area.low / 1e6, done.area.high / 1e6), (bits, bits),
         )  # fmt: skip
+        if candidate.board:
+            found.ends[place, [MODELLED.index(name) for name in UNKNOWN]] = np.nan
         logic = total(term for term in done.terms if term.component in LOGIC)
         found.logic[place] = logic.middle / joules.middle
     return found
@@ -63,11 +65,13 @@ def estimates(space: Space, candidates: Sequence[Candidate]) -> Estimates:
 def figures(candidate: Candidate, row: NDArray[np.float64]) -> dict[str, Figure]:
     """Return a candidate's row of ``ends`` as figures with their sources."""
     prices = f"cost model, prices of {candidate.technology} and {candidate.memory}"
-    sources = (prices, f"cycles of the tiling, bandwidth of {candidate.memory}", prices,
-               "storage of the format")  # fmt: skip
+    memory = candidate.chip.memory
+    speed = f"cycles of the tiling, bandwidth of {memory.name} ({memory['bandwidth'].source})"
+    sources = (prices, speed, prices, "storage of the format")
     return {
         name: Figure(float(low), float(high), "modelled", source)
         for name, (low, high), source in zip(MODELLED, row, sources, strict=True)
+        if not np.isnan(low)
     }
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from cost.engine import Chip
 from cost.interval import Interval
-from cost.prices import Price
+from cost.prices import Price, Prices
 from cost.technology import memories, technologies
 from explore.storage import storage_for
+from fpga.boards import board_of
 from hwgen.config import HardwareConfig
 from models.compare.rows import Row
 
@@ -38,6 +39,8 @@ class Candidate:
         As ``sim cost`` knows them.
     clock : float
         MHz.
+    board : str
+        In place of technology and memory, one of ``fpga boards``; empty for none.
     """
 
     format: str
@@ -51,6 +54,7 @@ class Candidate:
     technology: str = "asap7"
     memory: str = "lpddr5-6400x64"
     clock: float = 500.0
+    board: str = ""
 
     @property
     def spec(self) -> str:
@@ -64,7 +68,10 @@ class Candidate:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Parameters of the circuit that are not their defaults.
+        """Parameters of the circuit, as flags give them: those that are not their defaults.
+
+        On a board all, with room for any layer; its own are the others, registers in adder trees
+        among them unless ``stage_every`` is given.
 
         Raises
         ------
@@ -80,23 +87,27 @@ class Candidate:
             del own["table"]
         if self.digit == (1 if self.kind == "popcount" else self.act_bits):
             del own["digit"]
+        if self.board:
+            own |= {name: PLAIN[name] for name in ("columns", "rows")}
+            return {name: value for name, value in own.items() if name != "stage_every" or value}
         return {name: value for name, value in own.items() if value != PLAIN[name]}
 
     @property
     def config(self) -> HardwareConfig:
-        """The circuit, with room for the inputs of any layer.
+        """The circuit, with room for the inputs of any layer; a board's has its own parameters too.
 
         Raises
         ------
         ValueError
             There is no such circuit.
         """
-        return _config(tuple(self.settings.items()))
+        return _config(tuple(self.settings.items()), self.board)
 
     @property
     def chip(self) -> Chip:
-        """The engine with its prices."""
-        technology, memory = technologies()[self.technology], memories()[self.memory]
+        """The engine with its prices; of a board's memory only the speed is known."""
+        technology = technologies()[self.technology]
+        memory = memory_of(self.board) if self.board else memories()[self.memory]
         return Chip(self.config, self.clock * 1e6, technology, memory, IDLE)
 
     def command(self, model: str, calibrate: str, windows: int) -> str:
@@ -112,7 +123,7 @@ class Candidate:
         quantize += ["--calibrate", calibrate if self.row.calibrate else "none"]
         quantize += ["--windows", str(windows)] if self.row.calibrate else []
         quantize += ["-o", "build/explored.safetensors"]
-        hwgen = ["python", "-m", "hwgen"]
+        hwgen = ["python", "-m", *(["fpga", "build", self.board] if self.board else ["hwgen"])]
         for name, value in self.settings.items():
             flag = f"--{name.replace('_', '-')}"
             if isinstance(value, bool):
@@ -121,12 +132,37 @@ class Candidate:
                 hwgen += [flag, str(value)]
         return f"{shlex.join(quantize)} && {shlex.join([*hwgen, '-o', 'build/explored'])}"
 
+    @property
+    def place(self) -> str:
+        """Where it runs: board, or technology and memory; and the clock."""
+        where = self.board or f"{self.technology}, {self.memory}"
+        return f"{where}, {self.clock:g} MHz"
+
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return asdict(self)
 
 
 @cache
-def _config(settings: tuple[tuple[str, Any], ...]) -> HardwareConfig:
+def memory_of(name: str) -> Prices:
+    """Return how fast a board's memory is; what its bits cost is not known, and not to be read.
+
+    Raises
+    ------
+    ValueError
+        There is no such board, or it has no memory.
+    """
+    memory = board_of(name).memory
+    if memory is None:
+        raise ValueError(f"board {name} must have a memory to stream weights from, got none")
+    reached = memories()["ddr3-1600x16"]["reached"]
+    bandwidth = Price("bandwidth", Interval.of(memory.bytes_per_second), "B/s", memory.source)
+    free = Price("energy", Interval(0, 0), "pJ", "not known")
+    return Prices(memory.name, {"bandwidth": bandwidth, "reached": reached, "energy": free})
+
+
+@cache
+def _config(settings: tuple[tuple[str, Any], ...], board: str) -> HardwareConfig:
     """Return a circuit; the same one each time, so that what is counted of it is counted once."""
-    return HardwareConfig(**dict(settings), columns=MOST_COLUMNS)
+    own: dict[str, Any] = board_of(board).circuit if board else {"columns": MOST_COLUMNS}
+    return HardwareConfig(**own | dict(settings))

@@ -14,7 +14,11 @@ from cost.stimulus import random_work
 from cost.synth import measure, record
 from cost.units import Element
 from fpga import qor
+from fpga.boards import board_of
+from fpga.build import build
 from fpga.capacity import needs
+from fpga.design import design_of
+from fpga.families import FAMILIES, Family
 from fpga.tools import PACKAGES, run_tool, tool_version
 from hwgen.config import HardwareConfig
 from models.checks import require
@@ -23,6 +27,7 @@ from models.kept import code_digest
 
 CODE = ("cost", "fpga", "hwgen", "models/kept.py")
 WORDS = 8
+XILINX = "synth_xilinx -family xc7 -flatten"
 SEED, AIM = 1, 250.0
 """Of placing; MHz that it aims at."""
 
@@ -36,6 +41,8 @@ def question_of(stage: str, inputs: dict[str, Any]) -> dict[str, Any]:
         A tool is not installed, or a file is not there.
     """
     names = ["yosys"] if stage == "synthesize" else ["yosys", "nextpnr-ecp5"]
+    if "board" in inputs and stage == "route":
+        names = [*family_of(inputs["board"]).tools]
     tools = {PACKAGES[name]: tool_version(name) for name in names}
     library = inputs.get("library")
     if library:
@@ -58,6 +65,8 @@ def synthesize(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
     """Synthesize an element on a library, or rows for an ECP5."""
     prime("yosys")
     config = HardwareConfig(**inputs["config"])
+    if "board" in inputs:
+        return _on_board(config, inputs)
     if "library" in inputs:
         return _on_library(config, inputs)
     with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
@@ -72,12 +81,53 @@ def synthesize(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
 
 
 def route(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
-    """Place and route rows on an ECP5, alone."""
-    prime("yosys", "nextpnr-ecp5")
+    """Place and route rows on an ECP5, alone; or the whole of a board."""
     config = HardwareConfig(**inputs["config"])
+    if "board" in inputs:
+        return _routed(config, inputs, scratch)
+    prime("yosys", "nextpnr-ecp5")
     found = qor.measure(config, [SEED], AIM)
     return {"luts": found.lut4 / config.pe, "rows": config.pe, "fmax": found.fmax[0],
             "by": _by("yosys", "nextpnr-ecp5")}  # fmt: skip
+
+
+def _on_board(config: HardwareConfig, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Synthesize a board's design; what it takes and has, and whether it fits."""
+    board = board_of(inputs["board"])
+    design = design_of(inputs["board"], board, config, inputs["clock"])
+    synthesis = FAMILIES[board.family].synthesis if board.family in FAMILIES else XILINX
+    with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
+        folder = Path(name)
+        (folder / "board.v").write_text(design.verilog)
+        script = f"read_verilog -sv board.v; {synthesis} -top board; tee -q -o stat.json stat -json"
+        run_tool("yosys", ["-q", "-p", script], folder)
+        found = needs(board.family, json.loads((folder / "stat.json").read_text()))
+    too_many = [
+        f"{need:g} {kind} of {inputs['capacity'][kind]}"
+        for kind, need in found.items() if need > inputs["capacity"][kind]
+    ]  # fmt: skip
+    out = f"takes {', '.join(too_many)}" if too_many else ""
+    return {"luts": found["lut"], "needs": found, "out": out, "by": _by("yosys")}
+
+
+def _routed(config: HardwareConfig, inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    """Make a board's bitstream; its cells and clock, and whether that is met."""
+    board, family = board_of(inputs["board"]), family_of(inputs["board"])
+    prime(*family.tools[:2])
+    design = design_of(inputs["board"], board, config, inputs["clock"])
+    built = build(board, design, [SEED], scratch / "boards")
+    figures = built.seeds[SEED]
+    out = "" if built.met else f"comes to {figures.fmax:.1f} of {built.clock:g} MHz"
+    return {"luts": figures.cells["lut"][0], "fmax": figures.fmax, "out": out,
+            "by": _by(*family.tools[:2])}  # fmt: skip
+
+
+def family_of(name: str) -> Family:
+    """Return the family of a board; ``ValueError`` where its tools are the vendor's."""
+    board = board_of(name)
+    rule = f"be one of open tools ({', '.join(FAMILIES)}) to route"
+    require(board.family in FAMILIES, f"family of board {name}", rule, board.family)
+    return FAMILIES[board.family]
 
 
 def _on_library(config: HardwareConfig, inputs: dict[str, Any]) -> dict[str, Any]:

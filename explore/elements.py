@@ -1,7 +1,8 @@
 """Elements of candidates: what is synthesized of them, and what that says of their figures.
 
 An element is measured with one weight in a word, as it works on one at a time. With cells of a
-library its area and energy are; without, a row with its accumulator, for an ECP5.
+library its area and energy are; without, a row with its accumulator, for an ECP5. On a board it is
+the whole engine, with its memory and link.
 """
 
 from dataclasses import asdict, replace
@@ -11,6 +12,7 @@ from cost.fit import worked
 from cost.inventory import PRIMITIVES, element
 from explore.candidate import CIRCUIT, Candidate
 from explore.space import Cells
+from fpga.boards import board_of
 from hwgen.config import HardwareConfig
 
 LUT_ROWS = 4
@@ -33,6 +35,11 @@ def inputs_of(stage: str, candidate: Candidate, cells: Cells) -> dict[str, Any]:
     stage : str
         ``synthesize`` or ``route``.
     """
+    if candidate.board:
+        return {
+            "board": candidate.board, "config": asdict(candidate.config), "clock": candidate.clock,
+            "capacity": board_of(candidate.board).capacity,
+        }  # fmt: skip
     config = element_of(candidate)
     if stage == "synthesize" and cells.liberty:
         return {

@@ -16,6 +16,8 @@ from fpga.boards import BOARDS
 PAGE = Path(__file__).with_name("page")
 MOST_IN_CLOUD = 3000
 DOWN = "tokens_per_second"
+AS_THEY_ARE = ("by", "out", "space", "counts", "failed", "refused", "sampler", "references",
+               "sensitivity")  # fmt: skip
 
 
 def report(result: Result) -> str:
@@ -44,8 +46,7 @@ def _data(result: Result) -> dict[str, Any]:
     ]  # fmt: skip
     points.sort(key=lambda one: _first(one, first))
     return {
-        **{key: found[key] for key in ("by", "space", "counts", "failed", "refused", "sampler",
-                                       "references", "sensitivity")},
+        **{key: found[key] for key in AS_THEY_ARE},
         "points": points,
         "undecided": len(found["open"]),
         "charts": [[name, first] for name in others],

@@ -61,6 +61,7 @@ def result_of(progress: Progress, plan: Plan) -> dict[str, Any]:
             "failed": len(progress.failed),
         },
         "failed": progress.failed,
+        "out": {str(place): reason for place, reason in standing.out.items()},
         "candidates": {
             name: [getattr(one, name) for one in standing.candidates]
             for name in Candidate.__dataclass_fields__
@@ -78,18 +79,19 @@ def _detail(progress: Progress, place: int) -> dict[str, Any]:
     standing = progress.standing
     candidate, space = standing.candidates[place], standing.space
     token = token_of(space, candidate)
-    parts = by_component(token.terms)
+    parts = {} if candidate.board else by_component(token.terms)
     score = progress.scores.get(standing.rows[place])
     calibrate = score.calibrate if score else space.evaluate.calibrate
     windows = score.windows if score else space.evaluate.windows
     return {
+        "place": candidate.place,
         "figures": {name: asdict(one) for name, one in standing.figures(place).items()},
         "command": candidate.command(space.model, calibrate, windows),
         "joules": {name: [value.low, value.high] for name, value in parts.items()},
         "seconds": {
             "array": [token.compute] * 2, "memory": [token.transfer.low, token.transfer.high],
         },
-        "swings": [asdict(one) for one in swings(token)],
+        "swings": [] if candidate.board else [asdict(one) for one in swings(token)],
         "warnings": token.warnings,
     }  # fmt: skip
 

@@ -110,6 +110,9 @@ def explore(
         The space holds nothing, a file is missing, or workers are not as they must be.
     """
     evaluates = plan.goes("evaluated") and space.judges_accuracy
+    if plan.goes("routed"):
+        for name in space.candidates.get("board", []):
+            circuits.family_of(name)
     if evaluates:
         rule = "be given to evaluate formats (--text FILE, or --trust analytic)"
         require(bool(space.evaluate.text), "text", rule, "none")

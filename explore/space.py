@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from cost.gpu import model_bytes
 from cost.prices import table_of
 from cost.storage import storage_of
 from cost.technology import memories, technologies
@@ -15,12 +16,16 @@ from cost.workload import Shape, shape_of
 from explore.candidate import Candidate
 from explore.metrics import METRICS
 from explore.storage import storage_for
+from fpga.boards import board_of
 from models.checks import require
 from models.cli import nearest
 
 DEFAULT = Path(__file__).with_name("default.toml")
 SHAPES = {"smollm2": "SmolLM2-135M"}
 """Names of ``models`` that ``cost`` knows by another one."""
+
+UNKNOWN = ("joules_per_token", "area_mm2")
+"""Metrics that nothing gives for boards."""
 
 Ends = dict[str, float]
 
@@ -108,9 +113,20 @@ class Space:
             low, high = self.at_least[name], self.at_most[name]
             require(low <= high, f"at_most {name}", f"be at_least's {low:g} or more", high)
         _check_axes(self.candidates)
+        if "board" in self.candidates:
+            self._check_boards()
         require(self.context >= 0, "context", "be 0 or more", self.context)
         storage_of(self.head)
         _ = self.shape
+
+    def _check_boards(self) -> None:
+        """Refuse what is not known of boards, or theirs to say."""
+        for name in ("technology", "memory", "clock"):
+            rule = "be left out where boards are given, which have their own"
+            require(name not in self.candidates, name, rule, self.candidates.get(name))
+        for name in (*self.objectives, *self.at_most, *self.at_least):
+            rule = f"be known of a board (of these {', '.join(UNKNOWN)} are not)"
+            require(name not in UNKNOWN, "objective or constraint", rule, name)
 
     @property
     def shape(self) -> Shape:
@@ -140,7 +156,20 @@ class Space:
         """
         one = Candidate(**values)
         one = one if one.kind == "lut" else replace(one, table=2)
+        if one.board:
+            one = replace(one, clock=board_of(one.board).clock)
+            self._check_board(one)
         return replace(one, digit=one.config.digit)
+
+    def _check_board(self, one: Candidate) -> None:
+        widest = max(linear.inputs for linear in (*self.shape.linears, self.shape.head))
+        rule = f"take {widest} inputs of a layer"
+        require(widest <= one.config.columns, f"board {one.board}", rule, one.config.columns)
+        memory = board_of(one.board).memory
+        room = memory.size if memory else 0
+        need = model_bytes(self.shape, storage_for(one.spec), storage_of(self.head))
+        rule = f"have room for the model's {need / 1e6:.1f} MB, as {one.spec}"
+        require(need <= room, f"memory of board {one.board}", rule, f"{room / 1e6:.1f} MB")
 
     def grid(self) -> Iterator[Candidate | ValueError]:
         """Give each candidate once, or why a combination is none."""
@@ -203,6 +232,8 @@ def _check_axes(axes: dict[str, list[Any]]) -> None:
         table_of(technologies(), "technology", name)
     for name in axes.get("memory", []):
         table_of(memories(), "memory", name)
+    for name in axes.get("board", []):
+        board_of(name)
     for name in axes["format"]:
         _ = Candidate(name).row
         storage_for(Candidate(name).spec)

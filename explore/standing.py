@@ -30,6 +30,8 @@ class Standing:
     candidates : list of Candidate
     rows : list of Row
         What decides each candidate's perplexity.
+    out : dict of int to str
+        Why candidates do not fit their board, or its clock.
     """
 
     def __init__(self, space: Space, found: Found) -> None:
@@ -38,6 +40,7 @@ class Standing:
         self.rows = [
             rows.setdefault((one.format, one.act_bits), one.row) for one in found.candidates
         ]
+        self.out: dict[int, str] = {}
         self._learned: dict[int, dict[str, Figure]] = {}
         self._middles = {name: np.full(len(self.rows), np.nan) for name in METRICS}
         for name, ends in zip(MODELLED, np.moveaxis(found.estimates.ends, 1, 0), strict=True):
@@ -68,9 +71,15 @@ class Standing:
         self._middles[name][place] = figure.middle
 
     def _learn_luts(self, place: int, answer: dict[str, Any], evidence: str) -> None:
-        luts = answer["luts"] * self.candidates[place].pe
-        rows = f"{answer['rows']} row{'s' * (answer['rows'] > 1)} with accumulators on an ECP5"
-        source = f"{rows}, times PEs; {answer['by']}"
+        luts, board = answer["luts"], self.candidates[place].board
+        if board:
+            source = f"the whole engine on {board}; {answer['by']}"
+        else:
+            luts *= self.candidates[place].pe
+            rows = f"{answer['rows']} row{'s' * (answer['rows'] > 1)} with accumulators on an ECP5"
+            source = f"{rows}, times PEs; {answer['by']}"
+        if answer.get("out"):
+            self.out[place] = answer["out"]
         self._learn(place, "luts", Figure.of(luts, evidence, source))
         if "fmax" in answer:
             self._learn(place, "fmax", Figure.of(answer["fmax"], evidence, source))
@@ -97,6 +106,7 @@ class Standing:
     def allowed(self) -> Mask:
         """Mark what breaks no constraint, as far as that is known; ranges count by their middle."""
         fine = np.ones(len(self.candidates), bool)
+        fine[list(self.out)] = False
         for name, most in self.space.at_most.items():
             fine &= ~(self.middles(name) > most)
         for name, least in self.space.at_least.items():

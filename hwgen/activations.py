@@ -83,7 +83,7 @@ class ActivationBuffer(wiring.Component):
         depth = config.buffer_words
 
         count = [Signal(width_of(depth), name=f"count_{bank}") for bank in range(2)]
-        full = [Signal(name=f"full_{bank}") for bank in range(2)]
+        room = [Signal(name=f"room_{bank}", init=1) for bank in range(2)]
         write_bank = Signal()
         read_bank = Signal()
         write_count = Mux(write_bank, count[1], count[0])
@@ -108,7 +108,7 @@ class ActivationBuffer(wiring.Component):
             m.d.comb += written["exponent"].eq(self.i.p["exponent"])
             m.d.comb += self.exponent.eq(stored["exponent"])
         m.d.comb += [
-            self.i.ready.eq(~Mux(write_bank, full[1], full[0]) & (write_count != depth)),
+            self.i.ready.eq(Mux(write_bank, room[1], room[0])),
             take.eq(self.i.valid & self.i.ready),
             write.addr.eq(Cat(write_count[:address_bits], write_bank)),
             write.en.eq(take),
@@ -124,10 +124,10 @@ class ActivationBuffer(wiring.Component):
             there.append(counted(m, f"unclaimed_{bank}", depth, comes, goes, clear=frees))
             with m.If(comes):
                 m.d.sync += count[bank].eq(write_count + 1)
-                m.d.sync += full[bank].eq(self.i.p["last"])
+                m.d.sync += room[bank].eq(~self.i.p["last"] & (count[bank] != depth - 1))
             with m.If(frees):
                 m.d.sync += count[bank].eq(0)
-                m.d.sync += full[bank].eq(0)
+                m.d.sync += room[bank].eq(1)
         m.d.comb += self.available.eq(Mux(read_bank, there[1], there[0]))
         m.d.sync += write_bank.eq(write_bank ^ (take & self.i.p["last"]))
         m.d.sync += read_bank.eq(read_bank ^ self.done)

@@ -19,7 +19,7 @@ class PEArray(wiring.Component):
     """Run steps on ``pe`` rows at once.
 
     The digits of the activations come one cycle after the step that fetched them, the weight word
-    two. The sums are there ``5 + depth`` cycles after the step that ends them, announced one cycle
+    two. The sums are there ``6 + depth`` cycles after the step that ends them, announced one cycle
     before, and stay for ``digits`` cycles. A step is taken every cycle.
 
     Members
@@ -76,10 +76,14 @@ class PEArray(wiring.Component):
 
         issued_valid = Signal()
         issued = Signal(step_layout(config), reset_less=True)
+        read_valid = Signal()
+        read = Signal(step_layout(config), reset_less=True)
+        weights = Signal(weight_layout(config), reset_less=True)
         fetched_valid = Signal()
         fetched = Signal(step_layout(config), reset_less=True)
         term_load = Signal()
         held = Signal(self.digits.shape(), reset_less=True)
+        chosen = Signal(digit_layout(config), reset_less=True)
         digit = Signal(operand_layout(config), reset_less=True)
 
         element = ProcessingElement.ports(config)
@@ -88,7 +92,7 @@ class PEArray(wiring.Component):
         rows = [Placed(element, "pe", f"pe_{number}") for number in range(config.pe)]
         for number, row in enumerate(rows):
             m.submodules[f"pe_{number}"] = row
-            m.d.comb += row.weights.eq(self.weights[number])
+            m.d.comb += row.weights.eq(weights[number])
             m.d.comb += self.sums[number].eq(row.sum)
         m.d.comb += all_lanes.weights.as_value().eq(all_ones(config))
         m.d.comb += self.x_sum.eq(all_lanes.sum)
@@ -117,16 +121,19 @@ class PEArray(wiring.Component):
         m.d.sync += [
             issued_valid.eq(self.valid),
             issued.eq(self.step),
-            fetched_valid.eq(issued_valid),
-            fetched.eq(issued),
+            read_valid.eq(issued_valid),
+            read.eq(issued),
+            weights.eq(self.weights),
+            fetched_valid.eq(read_valid),
+            fetched.eq(read),
         ]
         if config.exponents:
-            m.d.sync += fetched.exponent.eq(self.exponent)
+            m.d.sync += read.exponent.eq(self.exponent)
         with m.If(issued_valid):
             m.d.sync += held.eq(self.digits)
-        chosen = Signal(digit_layout(config))
         digits = [held[number].as_value() for number in range(config.digits)]
-        m.d.comb += chosen.eq(choose(fetched.digit, digits))
+        with m.If(read_valid):
+            m.d.sync += chosen.eq(choose(read.digit, digits))
         with m.If(fetched_valid):
             m.d.sync += digit.eq(operands(m, chosen, config))
 

@@ -14,7 +14,7 @@ class OutputBuffer(wiring.Component):
     """Take results that cannot wait, and offer them on a stream.
 
     Room is claimed for the results of a whole row tile before they are computed; it is free again
-    when their last word has been taken. A word is offered two cycles after it came in, or as soon
+    when their last word has been taken. A word is offered three cycles after it came in, or as soon
     as those before it have been taken; one can come and one go each cycle.
 
     Members
@@ -56,8 +56,11 @@ class OutputBuffer(wiring.Component):
         slot = Signal(range(slots))
         write_at = Signal(range(depth))
         read_at = Signal(range(depth))
+        read_out = Signal()
+        held = Signal(len(self.results.as_value()), reset_less=True)
         there = Signal()
         fetch = Signal()
+        moves = Signal()
         give = Signal()
         freed = Signal()
 
@@ -68,15 +71,21 @@ class OutputBuffer(wiring.Component):
             write.addr.eq(write_at),
             write.data.eq(self.results),
             write.en.eq(self.valid),
-            fetch.eq(waiting & (~there | give)),
+            moves.eq(read_out & (~there | give)),
+            fetch.eq(waiting & (~read_out | moves)),
             read.addr.eq(read_at),
             read.en.eq(fetch),
-            self.o.payload.eq(read.data),
+            self.o.payload.eq(held),
             self.o.valid.eq(there),
             give.eq(there & self.o.ready),
             freed.eq(give & (slot == slots - 1)),
         ]
-        m.d.sync += there.eq(fetch | (there & ~self.o.ready))
+        m.d.sync += [
+            read_out.eq(fetch | (read_out & ~moves)),
+            there.eq(moves | (there & ~give)),
+        ]
+        with m.If(moves):
+            m.d.sync += held.eq(read.data)
         with m.If(self.valid):
             m.d.sync += write_at.eq(next_in_ring(write_at, depth))
         with m.If(fetch):

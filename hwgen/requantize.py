@@ -5,11 +5,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.config import HardwareConfig
+from hwgen.multiply import PART, added, partial_products
 from hwgen.tree import delay
 from models.integers import code_range
-
-PART = 16
-"""Bits of the total that one multiplier takes: it fits those of FPGAs."""
 
 SHIFTS = ((32, 16, 8), (4, 2, 1))
 """By how much each of two cycles can shift."""
@@ -80,14 +78,8 @@ class Requantizer(wiring.Component):
     def _product(self, m: Module, total: Value, scale: Value) -> Value:
         """Multiply in parts; three cycles."""
         config = self.config
-        starts = range(0, config.acc_bits, PART)
-        parts: list[Value] = [total[start : start + PART] for start in starts]
-        parts[-1] = parts[-1].as_signed()
-        products = [delay(m, f"part_{n}", part * scale) for n, part in enumerate(parts)]
-        pairs = [
-            delay(m, f"pair_{n}", products[n] + sum(p << PART for p in products[n + 1 : n + 2]))
-            for n in range(0, len(products), 2)
-        ]
+        parts = partial_products(m, "part", total, scale)
+        pairs = [delay(m, f"pair_{n}", added(parts[n : n + 2])) for n in range(0, len(parts), 2)]
         whole = sum((p << 2 * PART for p in pairs[1:]), pairs[0])
         product = Signal(signed(config.acc_bits + config.coef_bits), reset_less=True)
         m.d.sync += product.eq(whole)

@@ -7,14 +7,16 @@ from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.config import HardwareConfig
 from hwgen.layouts import width_of
+from hwgen.multiply import added, partial_products
 from hwgen.tree import delay
 
 
 class Scaler(wiring.Component):
     """Add up words to groups, and groups times coefficients to rows, for ``slots`` rows in turn.
 
-    Five stages, a row a cycle: where the value belongs; ``value`` joins the group sum; that meets
-    its coefficient, and ``x_sum`` its offset; the products are added; they join the row's total.
+    Six stages, a row a cycle: where the value belongs; ``value`` joins the group sum; that meets
+    its coefficient, and ``x_sum`` its offset, in parts; the two products' parts are added; these
+    are; they join the row's total.
     With ``exponents`` there is one more, in which they are shifted. Where rows gather their groups
     themselves, values are group sums.
 
@@ -29,12 +31,12 @@ class Scaler(wiring.Component):
     x_sum : In(signed ``sum_bits``), use_offset : In(1)
         A cycle after the value.
     exponent : In
-        With ``exponents``: the products count ``2**exponent`` times; three cycles after the value.
+        With ``exponents``: the products count ``2**exponent`` times; four cycles after the value.
     total_slot, total_first, total_valid : In
-        Where the products belong; they begin the row; there are any. Two cycles after the value,
-        three with ``exponents``.
+        Where the products belong; they begin the row; there are any. Three cycles after the value,
+        four with ``exponents``.
     total : Out(signed ``acc_bits``)
-        Four cycles after the value, five with ``exponents``.
+        Five cycles after the value, six with ``exponents``.
     """
 
     sum_slot: Signal
@@ -91,10 +93,15 @@ class Scaler(wiring.Component):
             where = Cat(self.sum_slot, self.sum_term), self.sum_first, self.sum_valid
             group_sum = self._joined(m, "group_sums", where, self.value, config.sum_bits)
         group_sum = delay(m, "group_sum", group_sum)
-        product = delay(m, "product", delay(m, "coefficient_held", self.coefficient) * group_sum)
+        coefficient = delay(m, "coefficient_held", self.coefficient)
         offset = delay(m, "offset_held", self.offset)
-        x_product = delay(m, "x_product", Mux(self.use_offset, offset * self.x_sum, 0))
-        products = delay(m, "products", product + x_product)
+        both = zip(
+            partial_products(m, "product", group_sum, coefficient),
+            partial_products(m, "x_product", self.x_sum, offset, self.use_offset),
+            strict=True,
+        )
+        parts = [delay(m, f"both_{n}", sum(pair)) for n, pair in enumerate(both)]
+        products = delay(m, "products", added(parts))
         if config.exponents:
             shifted = Signal(signed(config.acc_bits), reset_less=True)
             m.d.sync += shifted.eq(products << self.exponent)

@@ -30,7 +30,7 @@ class Scaling(wiring.Component):
     ``s * scalers + m`` of the tile. With no more slots than digits, this keeps up with the array
     whatever the group, and scalers add up words to groups. With more, each row gathers its groups,
     and no step may end one within ``slots`` cycles of another. The results of slot ``s`` leave
-    ``6 + requantize_cycles + s`` cycles after ``ends``, one later with ``exponents``, one later
+    ``7 + requantize_cycles + s`` cycles after ``ends``, one later with ``exponents``, one later
     where rows gather; those of further views follow, view by view.
 
     Members
@@ -93,7 +93,8 @@ class Scaling(wiring.Component):
         value_valid, value = stage("value")
         factor_valid, factor = stage("factor")
         product_valid, product = stage("product")
-        grown_valid, grown = stage("grown") if config.exponents else (product_valid, product)
+        summed_valid, summed = stage("summed")
+        grown_valid, grown = stage("grown") if config.exponents else (summed_valid, summed)
         total_valid, total = stage("total")
         last_slot = Signal()
         ends_row = Signal()
@@ -113,10 +114,11 @@ class Scaling(wiring.Component):
             value_valid.eq(drain_valid), value.eq(drain),
             factor_valid.eq(value_valid & value.step.last_word), factor.eq(value),
             product_valid.eq(factor_valid), product.eq(factor),
+            summed_valid.eq(product_valid), summed.eq(product),
             total_valid.eq(grown_valid), total.eq(grown),
         ]  # fmt: skip
         if config.exponents:
-            m.d.sync += [grown_valid.eq(product_valid), grown.eq(product)]
+            m.d.sync += [grown_valid.eq(summed_valid), grown.eq(summed)]
 
         drain_view, _ = view_of(drain.step, config)
         grown_view, _ = view_of(grown.step, config)

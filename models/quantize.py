@@ -167,9 +167,11 @@ def _all_layers(
             return work.quantized(wanted) if wanted.name in work.chosen else None
 
         head = head_of(llm, left)
-        for layer in calibrate(
-            llm, windows, how, work.activation, quantized, work.finished, head, device=device
-        ):
+        layers = calibrate(
+            llm, windows, how, work.activation, quantized, work.finished, head, set(left),
+            device=device,
+        )  # fmt: skip
+        for layer in layers:
             del left[layer.name]
             yield layer
     for name, linear in left.items():

@@ -66,7 +66,7 @@ def test_sums(
     digit: int,
     gap: float,
 ) -> None:
-    """Sums follow five cycles after the last step, announced one before, for ``digits``."""
+    """Sums follow six cycles after the last step, announced one before, for ``digits``."""
     config = HardwareConfig(
         k=k, pe=pe, lanes=lanes, act_bits=act_bits, act_signed=act_bits > 1, digit=digit,
         columns=lanes,
@@ -87,7 +87,7 @@ def test_sums(
     dut = PEArray(config)
 
     async def bench(ctx: SimulatorContext) -> None:
-        for now in range(cycle + 5):
+        for now in range(cycle + 6):
             ctx.set(dut.valid, now in issued)
             if now in issued:
                 word, number = issued[now]
@@ -101,11 +101,11 @@ def test_sums(
             if now - 2 in issued:
                 word, _ = issued[now - 2]
                 ctx.set(dut.weights.as_value(), bits_of(word.weights))
-            assert ctx.get(dut.ends) == (now - 4 in ends), f"cycle {now}"
-            if now - 4 in ends:
-                assert ctx.get(dut.ended.shift) == (now - 4) % 64
+            assert ctx.get(dut.ends) == (now - 5 in ends), f"cycle {now}"
+            if now - 5 in ends:
+                assert ctx.get(dut.ended.shift) == (now - 5) % 64
             latest = next(
-                (at for at in range(now - 5, now - 5 - config.digits, -1) if at in ends), None
+                (at for at in range(now - 6, now - 6 - config.digits, -1) if at in ends), None
             )
             if latest is not None:
                 assert list(ctx.get(dut.sums)) == ends[latest].sums(), f"cycle {now}"

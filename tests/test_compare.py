@@ -24,7 +24,7 @@ from models.formats.ternary import Ternary
 from models.llm import load
 from models.store import open_layers
 
-KEYS = "format, act_bits, calibrate"
+KEYS = "format, act_bits, calibrate, layers"
 LIST = """
 [[row]]
 format = "signs:k=1,group=16"

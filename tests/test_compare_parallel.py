@@ -107,9 +107,10 @@ def test_a_process_that_dies_leaves_the_others(tmp_path: Path, command: list[str
     model, text = (command[command.index(flag) + 1] for flag in ("--model", "--text"))
     plan = Plan(model, "none", 4, Path(text), 40, 8)
     comparison = Killed(plan, tmp_path / "out", torch.device("cpu"))
-    rows = [Row("signs:k=1,group=16"), Row("int:bits=4,group=16")]
+    rows, before = [Row("signs:k=1,group=16"), Row("int:bits=4,group=16")], dict(os.environ)
     assert set(run_all(comparison, rows, 1)) == set(rows)
     first, second = map(comparison.record, rows)
     assert first.reason == "its process ended with status -9"
     assert second.evaluated
     assert list(run_all(comparison, rows[1:], 1)) == rows[1:]
+    assert os.environ == before

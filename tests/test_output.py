@@ -39,7 +39,7 @@ def run(config: HardwareConfig, tiles: int, busy: tuple[float, float, float], se
             ctx.set(dut.valid, valid)
             ctx.set(dut.results, {"values": values, "last": last})
             ctx.set(dut.o.ready, ready)
-            offered = bool(waiting) and cycle >= max(waiting[0][2] + 2, free)
+            offered = bool(waiting) and cycle >= max(waiting[0][2] + 3, free)
             assert ctx.get(dut.o.valid) == offered, at
             if offered:
                 word = ctx.get(dut.o.payload)
@@ -77,9 +77,9 @@ def test_nothing_is_lost(config: HardwareConfig, busy: tuple[float, float, float
 
 @pytest.mark.parametrize("config", CONFIGS, ids=["1x1", "4x1", "3x2", "1x3"])
 def test_a_word_a_cycle(config: HardwareConfig) -> None:
-    """A word is offered two cycles after it came; with a ready sink there is never a gap."""
+    """A word is offered three cycles after it came; with a ready sink there is never a gap."""
     tiles = 30
-    assert run(config, tiles, (1.0, 1.0, 1.0), 1) == 1 + tiles * config.slots + 2
+    assert run(config, tiles, (1.0, 1.0, 1.0), 1) == 1 + tiles * config.slots + 3
 
 
 def test_room_for_so_many_tiles_and_no_more() -> None:

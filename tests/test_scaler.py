@@ -78,13 +78,13 @@ def add_tile(
                     use_offset=use_offset and last_term,
                 )
                 plan.say(
-                    cycle + 3,
+                    cycle + 4,
                     total_slot=slot,
                     total_first=group == 0 and term == 0,
                     total_valid=1,
                 )
                 if group == groups - 1 and last_term:
-                    plan.totals[cycle + 5] = row.total(use_offset)
+                    plan.totals[cycle + 6] = row.total(use_offset)
             plan.cycle += 1
 
 
@@ -99,7 +99,7 @@ def run(config: HardwareConfig, plan: Schedule, seed: int) -> None:
     ]
 
     async def bench(ctx: SimulatorContext) -> None:
-        for cycle in range(plan.cycle + 6):
+        for cycle in range(plan.cycle + 7):
             said = {"sum_valid": 0, "total_valid": 0} | plan.ports.get(cycle, {})
             for port in noisy:
                 ctx.set(port, int(rng.integers(0, 1 << 32)) & ((1 << len(port)) - 1))

@@ -37,7 +37,6 @@ const middle = (figure) => (figure.low + figure.high) / 2;
 const mark = (evidence) => make("span", { class: "mark-of", title: data.evidence[evidence] }, `${SYMBOL[evidence]} ${evidence}`);
 const label = (name) => { const metric = data.metrics[name]; return metric.unit ? `${metric.title}, ${metric.unit}` : metric.title; };
 const circuit = (one) => `${one.kind} ${one.pe} \u00d7 ${one.lanes}, ${one.digit} of ${one.act_bits} bits`;
-const place = (one) => `${one.technology}, ${one.memory}, ${one.clock} MHz`;
 
 // ---- plots ----
 const SHAPES = {
@@ -137,12 +136,12 @@ function range(name, low, high, at, from, to, text) {
   const track = make("div", { class: "track" }, make("div", { class: "range", style: `left:${share(low)}%;width:${Math.max(0.5, share(high) - share(low))}%` }), make("div", { class: "at", style: `left:${share(at)}%` }));
   return make("div", { class: "bar" }, make("span", { class: "name", title: name }, name), track, make("span", {}, text));
 }
-const pieces = (joules) => data.components.map((name, n) => ({ name, color: COLORS[n % COLORS.length], value: 1e3 * (joules[name][0] + joules[name][1]) / 2 }));
+const pieces = (joules) => data.components.map((name, n) => ({ name, color: COLORS[n % COLORS.length], value: joules[name] ? 1e3 * (joules[name][0] + joules[name][1]) / 2 : 0 }));
 function detail() {
   const point = byNumber.get(state.chosen);
   if (!point) { $("detail").replaceChildren(make("p", {}, "No candidate is known in all objectives yet: a run with more trust finds them.")); return; }
   const rows = Object.entries(point.figures).map(([name, figure]) => make("tr", {}, make("td", { class: "words" }, label(name)), make("td", {}, shown(figure)), make("td", { class: "words" }, mark(figure.evidence)), make("td", { class: "words source" }, figure.source)));
-  const figures = make("div", { class: "card", style: "grid-column:1/-1" }, make("h3", {}, `Point ${point.number}: ${point.candidate.format} on ${circuit(point.candidate)}; ${place(point.candidate)}`),
+  const figures = make("div", { class: "card", style: "grid-column:1/-1" }, make("h3", {}, `Point ${point.number}: ${point.candidate.format} on ${circuit(point.candidate)}; ${point.place}`),
     make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...["figure", "value", "evidence", "source"].map((word, n) => make("th", { class: n === 1 ? null : "words", scope: "col" }, word)))), make("tbody", {}, ...rows))),
     make("h3", {}, "Build it"), make("pre", { id: "command" }, point.command), make("button", { type: "button", onclick: (event) => copy(point.command, event.target) }, "Copy the command"),
     ...point.warnings.map((text) => make("p", { class: "warn" }, text)));
@@ -152,7 +151,7 @@ function detail() {
   const time = make("div", { class: "card" }, make("h3", {}, "Time of a token: the slower of both, layer by layer"), ...Object.entries(point.seconds).map(([name, [low, high]]) => range(name, 0, high, low, 0, most, `${digits(1e3 * low)}${low === high ? "" : `\u2026${digits(1e3 * high)}`} ms`)));
   const lowest = Math.min(...point.swings.map((one) => one.low)), highest = Math.max(...point.swings.map((one) => one.high));
   const swings = make("div", { class: "card" }, make("h3", {}, "Energy if one price is wrong, mJ"), ...point.swings.map((one) => range(one.price, one.low, one.high, (one.low + one.high) / 2, lowest, highest, `${digits(1e3 * one.low)}\u2026${digits(1e3 * one.high)}`)));
-  $("detail").replaceChildren(make("div", { class: "cards" }, figures, energy, time, swings));
+  $("detail").replaceChildren(make("div", { class: "cards" }, ...[figures, total ? energy : null, time, total ? swings : null].filter(Boolean)));
 }
 function copy(text, button) {
   const done = () => { button.textContent = "Copied"; };
@@ -164,7 +163,7 @@ function copy(text, button) {
 // ---- tables ----
 function frontTable() {
   const names = Object.keys(data.metrics).filter((name) => data.points.some((point) => point.figures[name]));
-  const columns = [["point", (p) => p.number], ["format", (p) => p.candidate.format], ["circuit", (p) => circuit(p.candidate)], ["memory", (p) => `${p.candidate.memory}, ${p.candidate.clock} MHz`], ...names.map((name) => [label(name), (p) => p.figures[name] ? middle(p.figures[name]) : Infinity, name])];
+  const columns = [["point", (p) => p.number], ["format", (p) => p.candidate.format], ["circuit", (p) => circuit(p.candidate)], ["place", (p) => p.place], ...names.map((name) => [label(name), (p) => p.figures[name] ? middle(p.figures[name]) : Infinity, name])];
   const points = [...data.points];
   if (state.sort !== null) points.sort((a, b) => { const [u, v] = [columns[state.sort][1](a), columns[state.sort][1](b)]; return (u < v ? -1 : u > v ? 1 : 0) * (state.down ? -1 : 1); });
   const head = make("tr", {}, ...columns.map(([title, , name], n) => make("th", { scope: "col", class: name ? null : "words", "aria-sort": state.sort === n ? (state.down ? "descending" : "ascending") : "none" }, make("button", { type: "button", onclick: () => { state.down = state.sort === n && !state.down; state.sort = n; frontTable(); refresh(); $("front").querySelectorAll("th button")[n].focus(); } }, title))));
@@ -174,6 +173,7 @@ function frontTable() {
 }
 function energyBars() {
   const most = Math.max(...data.points.map((point) => pieces(point.joules).reduce((sum, piece) => sum + piece.value, 0)), 0);
+  $("energy-section").hidden = !most;
   $("parts").replaceChildren(...data.components.map((name, n) => make("li", {}, make("span", { class: "swatch", style: `background:var(${COLORS[n % COLORS.length]})` }), name)));
   $("energy").replaceChildren(...data.points.slice(0, 40).map((point) => { const parts = pieces(point.joules), total = parts.reduce((sum, piece) => sum + piece.value, 0); return bar(`${point.number}: ${point.candidate.format}, ${point.candidate.kind}`, parts, `${digits(total)} mJ`, most); }));
 }
@@ -188,6 +188,9 @@ function rest() {
   $("prices-section").hidden = !prices.length;
   table($("prices"), ["price", "on the front", "stay if lowest", "stay if highest"], prices.map(([name, counts]) => [name, ...counts]));
   $("evidence").replaceChildren(...Object.entries(data.evidence).flatMap(([name, text]) => [make("dt", {}, mark(name)), make("dd", {}, text)]));
+  const out = Object.entries(data.out);
+  $("out-section").hidden = !out.length;
+  table($("out"), ["candidate", "why"], out);
   $("failed-section").hidden = !data.failed.length;
   $("failed").replaceChildren(...data.failed.map((one) => make("details", {}, make("summary", {}, `${one.stage} of ${one.what}: ${one.reason}`), make("pre", {}, one.log))));
   $("made").textContent = [data.by.command, `commit ${data.by.commit}, Python ${data.by.python}`, `candidates by ${data.sampler}`, ...Object.entries(data.refused).map(([text, count]) => `${count} combinations are no circuit: ${text}`)].join("\n");

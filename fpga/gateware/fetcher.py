@@ -67,29 +67,33 @@ class Fetcher(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         left = Signal(16)  # passes
+        more = Signal()  # of them
+        whole = Signal()  # all beats of this word are asked for
         asked = Signal(range(self.beats + 1))  # beats of this word
         came = Signal(range(self.beats + 1))
         following = Signal(len(self.address))
         size = len(self.beat)
         word = Signal(self.beats * size, reset_less=True)
         m.d.comb += [
-            self.wanted.eq((left != 0) & (asked != self.beats)),
+            self.wanted.eq(more & ~whole),
             self.o.valid.eq(came == self.beats),
             self.o.payload.eq(word),
             following.eq(self.address + 1),
         ]
         with m.If(self.granted):
-            m.d.sync += [asked.eq(asked + 1), self.address.eq(following)]
+            m.d.sync += [asked.eq(asked + 1), whole.eq(asked == self.beats - 1)]
+            m.d.sync += self.address.eq(following)
             with m.If(following == self.end):
-                m.d.sync += [self.address.eq(self.first), left.eq(left - 1)]
+                m.d.sync += [self.address.eq(self.first), left.eq(left - 1), more.eq(left != 1)]
         with m.If(self.arrived):
             m.d.sync += [came.eq(came + 1), word.eq(Cat(word[size:], self.beat))]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [asked.eq(0), came.eq(0)]
+            m.d.sync += [asked.eq(0), whole.eq(0), came.eq(0)]
         with m.If(self.start):
             m.d.sync += [self.address.eq(self.first), left.eq(self.passes)]
+            m.d.sync += more.eq(self.passes != 0)
         with m.If(self.stop):
-            m.d.sync += [left.eq(0), asked.eq(0), came.eq(0)]
+            m.d.sync += [left.eq(0), more.eq(0), asked.eq(0), whole.eq(0), came.eq(0)]
         return m
 
 
@@ -133,16 +137,17 @@ class Drain(wiring.Component):
         size = len(self.data)
         word = Signal(self.beats * size, reset_less=True)
         left = Signal(range(self.beats + 1))
+        more = Signal()
         m.d.comb += [
-            self.i.ready.eq(left == 0),
-            self.wanted.eq(left != 0),
+            self.i.ready.eq(~more),
+            self.wanted.eq(more),
             self.data.eq(word[:size]),
         ]
         with m.If(self.i.valid & self.i.ready):
-            m.d.sync += [word.eq(self.i.payload), left.eq(self.beats)]
+            m.d.sync += [word.eq(self.i.payload), left.eq(self.beats), more.eq(1)]
         with m.Elif(self.granted):
-            m.d.sync += [word.eq(word[size:]), left.eq(left - 1)]
+            m.d.sync += [word.eq(word[size:]), left.eq(left - 1), more.eq(left != 1)]
             m.d.sync += self.address.eq(self.address + 1)
         with m.If(self.start):
-            m.d.sync += [self.address.eq(self.first), left.eq(0)]
+            m.d.sync += [self.address.eq(self.first), left.eq(0), more.eq(0)]
         return m

@@ -1,6 +1,6 @@
 """What reaches each linear layer, in the float model and behind layers quantized so far."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ def calibrate(
     quantized: Callable[[Wanted], BitplaneLayer | None],
     known: Callable[[str], BitplaneLayer | None],
     head: str = "",
+    names: Collection[str] | None = None,
     dtype: torch.dtype = torch.bfloat16,
     device: torch.device | None = None,
 ) -> Iterator[BitplaneLayer]:
@@ -43,6 +44,9 @@ def calibrate(
         Returns the layer of a name if an earlier run left it.
     head : str
         Name of the layer of the logits, which stays as it is without.
+    names : collection of str or None
+        Full names of the layers that may be quantized; what only others need is left out. None
+        for all layers.
     dtype : torch.dtype
         Of the streams; Hessians are summed in float32.
     device : torch.device or None
@@ -51,18 +55,32 @@ def calibrate(
     blocks, _ = blocks_of(llm.model, windows[:1])
     device = device or torch.device("cpu")
     own = [embedded(llm.model, blocks[0], window[None]).to(device, dtype) for window in windows]
-    seen = list(own)
+    seen, left = own, None if names is None else set(names)
     plans: dict[tuple[type, tuple[str, ...]], list[Group]] = {}
     for block in blocks:
+        linears = block.linears()
+        mine = {f"{block.name}.{name}" for name in linears}
+        if left is not None:
+            if not left:
+                return
+            mine &= left
+            left -= mine
+        if not mine:
+            plain = block.copy(dtype, device)
+            same = seen is own
+            own = [plain.run(hidden) for hidden in own]
+            seen = own if same else [plain.run(hidden) for hidden in seen]
+            continue
         key = (type(block.module), tuple(block.linears()))
         if key not in plans:
             plans[key] = groups_of(block, own[0].to("cpu", torch.float32))
         groups = plans[key]
-        linears = block.linears()
         plain, coded = block.copy(dtype, device), block.copy(dtype, device)
         traces = [trace(plain, groups, hidden) for hidden in own]
         for index, group in enumerate(groups):
             full = {f"{block.name}.{name}": linears[name] for name in group.names}
+            if mine.isdisjoint(full):
+                continue
             layers = {name: known(name) for name in full}
             if any(layer is None for layer in layers.values()):
                 bias = linears[group.names[0]].bias

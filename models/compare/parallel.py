@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
@@ -26,8 +27,6 @@ def run_all(comparison: Comparison, rows: Sequence[Row], jobs: int) -> Iterator[
     if not left:
         return
     comparison.share()
-    # one thread each, and no bars over each other; read when libraries are loaded
-    os.environ |= {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
     spawn = multiprocessing.get_context("spawn")
     running: dict[int, tuple[Row, SpawnProcess]] = {}
     before = signal.signal(signal.SIGTERM, _end)
@@ -36,7 +35,8 @@ def run_all(comparison: Comparison, rows: Sequence[Row], jobs: int) -> Iterator[
             while left and len(running) < jobs:
                 row = left.pop(0)
                 process = spawn.Process(target=_row, args=(comparison, row))
-                process.start()
+                with _quiet_on_one_thread():
+                    process.start()
                 running[process.sentinel] = row, process
             for sentinel in wait(list(running)):
                 assert isinstance(sentinel, int)
@@ -51,6 +51,18 @@ def run_all(comparison: Comparison, rows: Sequence[Row], jobs: int) -> Iterator[
         for _, process in running.values():
             process.join()
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _quiet_on_one_thread() -> Iterator[None]:
+    """Let processes that start meanwhile have one thread, and no bars over each other's."""
+    before = dict(os.environ)
+    os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _row(comparison: Comparison, row: Row) -> None:

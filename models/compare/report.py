@@ -113,6 +113,7 @@ def _cells(point: Point, best: bool) -> list[str]:
     made = point.record.made
     asked = point.record.asked["quantize"]
     label = f"{point.row.format}, a{point.row.act_bits}"
+    label += "" if point.row.layers == "*" else f", {point.row.layers} only"
     return [
         f"**{label}**" if best else label,
         asked["calibrate"] if asked["calibrate"] == "none" else f"{asked['windows']} windows",

@@ -29,11 +29,14 @@ class Row:
     act_bits : int
     calibrate : bool
         Whether the layers see the calibration text, or are quantized for their weights alone.
+    layers : str
+        Shell pattern of the layers' names; others stay as they are.
     """
 
     format: str
     act_bits: int = 8
     calibrate: bool = True
+    layers: str = "*"
 
     def __post_init__(self) -> None:
         _ = self.spec, self.activation  # both are checked when made
@@ -54,6 +57,7 @@ class Row:
         words = [self.format.replace(" ", "")]
         words += [f"a{self.act_bits}"] if self.act_bits != 8 else []
         words += [] if self.calibrate else ["weights only"]
+        words += [] if self.layers == "*" else [f"in {self.layers}"]
         return " ".join(words)
 
     @property
@@ -87,9 +91,9 @@ def read_rows(file: Path = DEFAULT) -> list[Row]:
             rows.append(_row(table))
         except ValueError as error:
             raise ValueError(f"row {number} of {file}: {error}") from error
-    count = Counter((row.spec, row.act_bits, row.calibrate) for row in rows)
+    count = Counter((row.spec, row.act_bits, row.calibrate, row.layers) for row in rows)
     for row in rows:
-        times = count[row.spec, row.act_bits, row.calibrate]
+        times = count[row.spec, row.act_bits, row.calibrate, row.layers]
         require(times == 1, str(file), f"hold {row.label} once", f"it {times} times")
     return rows
 

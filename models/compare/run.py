@@ -85,6 +85,7 @@ class Comparison:
             "quantize": {
                 "model": plan.model, "weights_sha256": self._weights,
                 "format": row.format, "options": asdict(row.spec), "act_bits": row.act_bits,
+                "layers": row.layers,
                 "calibrate": calibrate, "windows": 0 if calibrate == "none" else plan.windows,
             },
             "evaluate": {
@@ -143,8 +144,9 @@ class Comparison:
         resumed = file.with_name(f"{file.name}.parts").exists()
         reset_peak()
         begin = time.perf_counter()
+        chosen = choose(llm, row.layers)
         quantize_model(
-            llm, choose(llm), row.spec, row.activation, file, info, windows, device=self.device
+            llm, chosen, row.spec, row.activation, file, info, windows, device=self.device
         )
         return Made(time.perf_counter() - begin, peak_bytes(), resumed)
 

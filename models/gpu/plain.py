@@ -10,8 +10,10 @@ from models.gpu.kernels import PLAIN_KINDS, Kernels, PlainStruct
 from models.gpu.layout import HALF, MOST_PLANES, SET
 from models.integers import code_range
 
-ORDER = ("fused binary", "staged binary", "staged tensor")
-"""Kinds, the one that is tried first first."""
+FEW, SHORT = 2, 4096
+"""Tokens up to which binary products were the fastest, and inputs up to which blocks that make
+codes of more tokens were. On an H100 the choice was within a tenth of the fastest in all measured
+cases but one (docs/records/gpu/decode.json)."""
 REALS = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 """Types of inputs and outputs, and the number of each in ``csrc/decode.h``."""
 MOST_TOKENS = 16
@@ -51,8 +53,11 @@ def fits(kernels: Kernels, ready: DeviceStage, choice: Choice) -> bool:
 
 def choose_plain(kernels: Kernels, ready: DeviceStage, tokens: int) -> Choice | None:
     """Choose for few tokens, or return None where none fits into shared memory."""
-    listed = [choice for kind in ORDER for choice in plain_choices(tokens) if choice.kind == kind]
-    return next((choice for choice in listed if fits(kernels, ready, choice)), None)
+    short = ready.shape.columns <= SHORT
+    order = ["fused binary"] if tokens <= FEW else ["fused tensor"] if short else []
+    listed = {choice.kind: choice for choice in plain_choices(tokens)}
+    best = (listed[kind] for kind in (*order, "staged tensor") if kind in listed)
+    return next((choice for choice in best if fits(kernels, ready, choice)), None)
 
 
 def plain_struct(

@@ -65,7 +65,7 @@ def run(arguments: Namespace) -> None:
         rows = [one.candidate.as_json() | one.metrics for one in result.front]
         print(json.dumps(rows, indent=1))
     else:
-        print(_table(result))
+        print(_table(result) if result.front else _none(result))
         print(f"{arguments.folder}: python -m sim report {arguments.folder} -o report.html")
     for failed in result.found["failed"]:
         _say(f"failed: {failed['stage']} of {failed['what']}: {failed['reason']}")
@@ -87,18 +87,25 @@ def _space(arguments: Namespace) -> "Space":
     return replace(space, evaluate=judged, synthesize=cells)
 
 
+def _none(result: "Result") -> str:
+    rest = len(result.found["open"])
+    return (
+        f"no candidate is known in all of {', '.join(result.found['space']['objectives'])} yet; "
+        f"{rest} can be on the front: go on with more --trust"
+    )
+
+
 def _table(result: "Result") -> str:
     from explore.metrics import METRICS
 
     names = [name for name in METRICS if any(name in one.metrics for one in result.front)]
-    heads = ["point", "format", "circuit", "memory, MHz", *names]
+    heads = ["point", "format", "circuit", "place", *names]
     lines = [heads]
     for one in sorted(result.front, key=lambda point: point.metrics.get("perplexity", 0)):
         mine = one.candidate
         circuit = f"{mine.kind} {mine.pe} x {mine.lanes}, {mine.digit} of {mine.act_bits} bits"
         figures = [f"{one.metrics[name]:.4g}" if name in one.metrics else "-" for name in names]
-        place = f"{mine.memory}, {mine.clock:g}"
-        lines.append([str(one.number), mine.format, circuit, place, *figures])
+        lines.append([str(one.number), mine.format, circuit, mine.place, *figures])
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

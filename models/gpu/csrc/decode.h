@@ -360,17 +360,16 @@ __global__ void __launch_bounds__(kTeamThreads, Product::kSpan == 16 ? 1 : 2) de
   if (!p.codes) {
     encode_tokens<Product::kBits, Product::kSpan>(p, first_token, tokens, codes, stride, code_sums, worths);
   } else {
-    for (int n = 0; n < Product::kSpan; ++n) {
-      const bool there = n < tokens;
-      const int token = first_token + n;
-      const uint4* from = p.codes + int64_t(token) * (p.columns / 16);
-      uint4* to = reinterpret_cast<uint4*>(codes + n * stride);
-#pragma unroll 2
-      for (int at = threadIdx.x; at < p.columns / 16; at += kTeamThreads) to[at] = there ? __ldcg(from + at) : uint4{0, 0, 0, 0};
-      for (int at = threadIdx.x; at < 2 * steps && there; at += kTeamThreads)
-        code_sums[at * Product::kSpan + n] = __ldcg(p.code_sums + int64_t(token) * (2 * steps) + at);
-      if (threadIdx.x == 0) worths[n] = there ? __ldcg(p.token_scale + token) : 0.0f;
-    }
+    // All tokens in one loop, so that their loads are under way together.
+    const int each = p.columns / 16, there = tokens * each, sums_there = tokens * 2 * steps;
+    const uint4* from = p.codes + int64_t(first_token) * each;
+#pragma unroll 4
+    for (int at = threadIdx.x; at < Product::kSpan * each; at += kTeamThreads)
+      reinterpret_cast<uint4*>(codes)[at / each * room.codes + at % each] = at < there ? __ldcg(from + at) : uint4{0, 0, 0, 0};
+    const int32_t* sums_from = p.code_sums + int64_t(first_token) * 2 * steps;
+    for (int at = threadIdx.x; at < sums_there; at += kTeamThreads)
+      code_sums[at % (2 * steps) * Product::kSpan + at / (2 * steps)] = __ldcg(sums_from + at);
+    if (threadIdx.x < tokens) worths[threadIdx.x] = __ldcg(p.token_scale + first_token + threadIdx.x);
   }
   __syncthreads();
 
