@@ -78,7 +78,7 @@ class PEArray(wiring.Component):
         issued = Signal(step_layout(config), reset_less=True)
         read_valid = Signal()
         read = Signal(step_layout(config), reset_less=True)
-        weights = Signal(weight_layout(config), reset_less=True)
+        fetched_weights = Signal(weight_layout(config), reset_less=True)
         fetched_valid = Signal()
         fetched = Signal(step_layout(config), reset_less=True)
         term_load = Signal()
@@ -92,7 +92,7 @@ class PEArray(wiring.Component):
         rows = [Placed(element, "pe", f"pe_{number}") for number in range(config.pe)]
         for number, row in enumerate(rows):
             m.submodules[f"pe_{number}"] = row
-            m.d.comb += row.weights.eq(weights[number])
+            m.d.comb += row.weights.eq(fetched_weights[number])
             m.d.comb += self.sums[number].eq(row.sum)
         m.d.comb += all_lanes.weights.as_value().eq(all_ones(config))
         m.d.comb += self.x_sum.eq(all_lanes.sum)
@@ -123,7 +123,7 @@ class PEArray(wiring.Component):
             issued.eq(self.step),
             read_valid.eq(issued_valid),
             read.eq(issued),
-            weights.eq(self.weights),
+            fetched_weights.eq(self.weights),
             fetched_valid.eq(read_valid),
             fetched.eq(read),
         ]

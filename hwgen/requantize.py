@@ -62,7 +62,7 @@ class Requantizer(wiring.Component):
 
         # What is passed on is multiplied by 1, and leaves before it is shifted.
         factor = Mux(self.enable, self.scale, 1)
-        product = self._product(m, delay(m, "total_held", self.total), delay(m, "scale", factor))
+        product = self._product(m, delay(m, "total_held", self.total), delay(m, "factor", factor))
         raw = delay(m, "raw", product[: config.acc_bits].as_signed(), 2)
         shift, enable = delay(m, "shift", self.shift, 4), delay(m, "enable", self.enable, 6)
 

