@@ -2,7 +2,7 @@
 
 from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
+from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out, Signature
 
 from hwgen.config import HardwareConfig
@@ -123,7 +123,9 @@ class Scaler(wiring.Component):
         """
         early, first, valid = where
         m.submodules[name] = kept = Memory(shape=signed(bits), depth=1 << len(early), init=[])
-        read, write = kept.read_port(domain="comb"), kept.write_port()
+        signature = ReadPort.Signature(addr_width=len(early), shape=signed(bits))
+        read = ReadPort(signature, memory=kept, domain="comb", path=(f"{name}_read",))
+        write = kept.write_port()
         joined = Signal(signed(bits), name=f"{name}_next")
         place = delay(m, f"{name}_place", early)
         if self.config.slots == 1:

@@ -805,8 +805,6 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
   wire [31:0] _02_;
   wire [14:0] _03_;
   wire [48:0] _04_;
-  wire [13:0] \$signature__data ;
-  wire [47:0] \$signature__data$29 ;
   reg [31:0] both_0;
   input clk;
   wire clk;
@@ -817,6 +815,7 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
   reg [13:0] group_sums_before;
   wire [13:0] group_sums_next;
   reg [2:0] group_sums_place;
+  wire [13:0] group_sums_read__data;
   reg group_sums_valid;
   input [15:0] offset;
   wire [15:0] offset;
@@ -844,6 +843,7 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
   reg [47:0] totals_before;
   wire [47:0] totals_next;
   reg [1:0] totals_place;
+  wire [47:0] totals_read__data;
   reg totals_valid;
   input use_offset;
   wire use_offset;
@@ -857,13 +857,13 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
     if (group_sums_valid)
       group_sums[group_sums_place] <= group_sums_next;
   end
-  assign \$signature__data  = group_sums[{ sum_term, sum_slot }];
+  assign group_sums_read__data = group_sums[{ sum_term, sum_slot }];
   reg [47:0] totals [3:0];
   always @(posedge clk) begin
     if (totals_valid)
       totals[totals_place] <= totals_next;
   end
-  assign \$signature__data$29  = totals[total_slot];
+  assign totals_read__data = totals[total_slot];
   assign _00_ = $signed(group_sum) * $signed(coefficient_held);
   assign _01_ = $signed(x_sum) * $signed(offset_held);
   assign _02_ = $signed({ product_0[29], product_0 }) + $signed(x_product_0);
@@ -892,7 +892,7 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
     else totals_valid <= total_valid;
   always @(posedge clk)
     if (total_first) totals_before <= 48'h000000000000;
-    else totals_before <= \$signature__data$29 ;
+    else totals_before <= totals_read__data;
   always @(posedge clk)
     if (!use_offset) x_product_0 <= 30'h00000000;
     else x_product_0 <= _01_;
@@ -901,9 +901,9 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
     else group_sums_valid <= sum_valid;
   always @(posedge clk)
     if (sum_first) group_sums_before <= 14'h0000;
-    else group_sums_before <= \$signature__data ;
-  assign _04_[47:0] = totals_next;
+    else group_sums_before <= group_sums_read__data;
   assign _03_[13:0] = group_sums_next;
+  assign _04_[47:0] = totals_next;
 endmodule
 
 module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coefficients_read, offsets_read, scales_read, valid, results, ends);
