@@ -57,7 +57,9 @@ class Gatherer(wiring.Component):
             so_far = Signal(signed(config.sum_bits))
             before: Value = so_far
             with m.If(self.valid):
-                m.d.sync += so_far.eq(Mux(self.last, 0, total))
+                m.d.sync += so_far.eq(total)
+            with m.If(self.valid & self.last):  # A reset of the register: no logic.
+                m.d.sync += so_far.eq(0)
         else:
             m.submodules.sums = sums = Memory(
                 shape=signed(config.sum_bits), depth=1 << len(self.number), init=[]
