@@ -32,7 +32,7 @@ PLAIN = [
 @pytest.mark.parametrize("gap", [0.0, 0.4])
 @pytest.mark.parametrize("number", range(len(PLAIN)))
 def test_sums_at_the_cycle(monkeypatch: pytest.MonkeyPatch, number: int, gap: float) -> None:
-    """Extremes and random words; the sums follow ``4 + depth`` cycles after the last digit."""
+    """Extremes and random words; the sums follow ``6 + depth`` cycles after the last digit."""
     config = PLAIN[number]
     inline(monkeypatch, config)
     rng = np.random.default_rng(number)
@@ -50,19 +50,21 @@ def test_sums_at_the_cycle(monkeypatch: pytest.MonkeyPatch, number: int, gap: fl
 
     async def bench(ctx: SimulatorContext) -> None:
         seen = 0
-        for now in range(cycle + 4 + config.depth):
+        for now in range(cycle + 6 + config.depth):
             ctx.set(dut.valid, now in issued)
             if now in issued:
                 index, digit = issued[now]
                 step = {"digit": digit, "first": digit == config.digits - 1, "last": digit == 0}
                 ctx.set(dut.step, step | {"mask": words[index][2]})
             if now - 1 in issued:
-                weights, x, _, _ = words[issued[now - 1][0]]
-                ctx.set(dut.weights.as_value(), bits_of(weights))
+                _, x, _, _ = words[issued[now - 1][0]]
                 ctx.set(dut.digits.as_value(), digits_of(x.tolist(), config))
-            if now - 4 - config.depth in ends:
+            if now - 2 in issued:
+                weights, _, _, _ = words[issued[now - 2][0]]
+                ctx.set(dut.weights.as_value(), bits_of(weights))
+            if now - 6 - config.depth in ends:
                 seen += 1
-                _, x, _, sums = words[ends[now - 4 - config.depth]]
+                _, x, _, sums = words[ends[now - 6 - config.depth]]
                 assert list(ctx.get(dut.sums)) == sums.tolist(), f"cycle {now}"
                 assert ctx.get(dut.x_sum) == x.sum()
             await ctx.tick()
