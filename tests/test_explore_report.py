@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from cost.technology import gpus
 from explore.report import report
 from explore.result import Result, result_of
 from explore.run import Plan, explore
@@ -104,7 +105,7 @@ def test_every_plot_has_all_points_and_references(
         plot = page.locator("#charts svg").nth(number)
         assert plot.locator("[data-point]").count() == len(result.front)
         assert plot.locator(".float").count() == 1
-    assert page.locator("#charts svg").first.locator(".gpu").count() == 4
+    assert page.locator("#charts svg").first.locator(".gpu").count() == 2 * len(gpus())
     assert page.locator("#front tbody tr").count() == len(result.front)
     failed = page.locator("#failed summary")
     assert failed.inner_text() == "route of <b>x</b>: </script><img src=x>"

