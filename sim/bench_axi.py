@@ -34,7 +34,7 @@ PATIENCE = 20_000
 """Cycles for which a test waits for what must come."""
 NANOSECONDS = 10
 """Of a cycle."""
-START = 3
+START = 2
 """Cycles from the start until the first step, and from the last result until done."""
 
 
