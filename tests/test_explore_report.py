@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -50,9 +51,12 @@ def browser() -> Iterator[Browser]:
         yield play.chromium.launch(executable_path=CHROMIUM)
 
 
-def opened(browser: Browser, file: Path, scheme: str = "light") -> tuple[Page, list[str]]:
+Scheme = Literal["light", "dark"]
+
+
+def opened(browser: Browser, file: Path, scheme: Scheme = "light") -> tuple[Page, list[str]]:
     """Open the page; return it, and all that it complained of or asked the network for."""
-    page, said = browser.new_page(color_scheme=scheme), list[str]()  # type: ignore[arg-type]
+    page, said = browser.new_page(color_scheme=scheme), list[str]()
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda asked: said.append(asked.url))
@@ -71,7 +75,7 @@ def test_size(file: Path, result: Result) -> None:
 
 @needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_opens_whole_in_both_colors(browser: Browser, file: Path, scheme: str) -> None:
+def test_opens_whole_in_both_colors(browser: Browser, file: Path, scheme: Scheme) -> None:
     page, said = opened(browser, file, scheme)
     assert said == []
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
