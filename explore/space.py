@@ -1,6 +1,5 @@
 """Space: what may be built, what it is judged by, and what it must keep; read from TOML."""
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
@@ -19,6 +18,7 @@ from explore.storage import storage_for
 from fpga.boards import board_of
 from models.checks import require
 from models.cli import nearest
+from models.files import read_toml
 
 DEFAULT = Path(__file__).with_name("default.toml")
 SHAPES = {"smollm2": "SmolLM2-135M"}
@@ -200,12 +200,7 @@ def read_space(file: Path = DEFAULT) -> Space:
     OSError
         There is no such file.
     """
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} must be a TOML file, got none")
-    try:
-        content = tomllib.loads(file.read_bytes().decode("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} must be TOML, got: {error}") from error
+    content = read_toml(file)
     try:
         return _typed(Space, content, "")
     except ValueError as error:

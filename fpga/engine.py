@@ -14,7 +14,7 @@ from typing import Any
 
 from fpga.families import FAMILIES
 from fpga.figures import figures_of
-from fpga.qor import DEVICE, TOOLS, synthesize, synthesize_core
+from fpga.qor import TOOLS, place, synthesize, synthesize_core
 from fpga.tools import PACKAGES, run_tool, tool_version
 from fpga.wrapper import Wrapper
 from hwgen.config import HardwareConfig
@@ -190,9 +190,6 @@ def _cost(module: dict[str, Any]) -> Cost:
 
 def _place(seed: int, target: float, folder: Path) -> tuple[float, list[str]]:
     """Place and route; return MHz, and the components along the slowest path."""
-    run_tool("nextpnr-ecp5", [
-        *DEVICE, "--freq", str(target), "--seed", str(seed), "--timing-allow-fail",
-        "--json", "netlist.json", "--report", "report.json",
-    ], folder)  # fmt: skip
+    place(seed, target, folder, "--report", "report.json")
     figures = figures_of(json.loads((folder / "report.json").read_text()), FAMILIES["ecp5"])
     return round(figures.fmax, 2), [str(name) for name, _ in figures.path]

@@ -71,10 +71,7 @@ def measure(
         fmax, log = [], ""
         for seed in seeds:
             progress(f"seed {seed}")
-            log = run_tool("nextpnr-ecp5", [
-                *DEVICE, "--freq", str(target), "--seed", str(seed), "--timing-allow-fail",
-                "--json", "netlist.json",
-            ], folder)  # fmt: skip
+            log = place(seed, target, folder)
             found = re.findall(r"Max frequency for clock\s+'[^']*':\s+([\d.]+) MHz", log)
             fmax.append(float(found[-1]))
     return Quality(
@@ -107,6 +104,21 @@ def synthesize_core(text: str, core: str, synthesis: str, folder: Path) -> Wrapp
     netlist = f"{_read('core.v wrapper.v')}; {synthesis}; write_json netlist.json"
     run_tool("yosys", ["-q", "-p", netlist], folder)
     return wrapper
+
+
+def place(seed: int, target: float, folder: Path, *more: str) -> str:
+    """Place and route ``netlist.json``; return what the tool prints.
+
+    Parameters
+    ----------
+    target : float
+        MHz to aim at.
+    more : words of the command
+    """
+    return run_tool("nextpnr-ecp5", [
+        *DEVICE, "--freq", str(target), "--seed", str(seed), "--timing-allow-fail",
+        "--json", "netlist.json", *more,
+    ], folder)  # fmt: skip
 
 
 def record(config: HardwareConfig, quality: Quality) -> dict[str, Any]:

@@ -1,12 +1,32 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and users' TOML."""
 
 import fcntl
 import os
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Read a user's TOML file.
+
+    Raises
+    ------
+    ValueError
+        It is no TOML.
+    OSError
+        There is no such file.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} must be a TOML file, got none")
+    try:
+        return tomllib.loads(file.read_bytes().decode("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} must be TOML, got: {error}") from error
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The list of what to compare, read from TOML."""
 
 import re
-import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -12,6 +11,7 @@ from typing import get_type_hints
 from models.checks import require
 from models.cli import nearest
 from models.codes import Activation
+from models.files import read_toml
 from models.formats import parse
 from models.formats.spec import Format, require_choice
 
@@ -76,12 +76,7 @@ def read_rows(file: Path = DEFAULT) -> list[Row]:
     OSError
         There is no such file.
     """
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} must be a TOML file, got none")
-    try:
-        content = tomllib.loads(file.read_bytes().decode("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} must be TOML, got: {error}") from error
+    content = read_toml(file)
     found = content.get("row")
     whole = list(content) == ["row"] and isinstance(found, list) and len(found) > 0
     require(whole, str(file), "hold tables [[row]] and nothing else", ", ".join(content) or "none")

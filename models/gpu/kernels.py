@@ -83,7 +83,7 @@ class PlainStruct(Structure):
         )),
         ("static_scale", c_float),
         *((name, c_int32) for name in (
-            "tokens", "rows", "inputs", "columns", "groups", "halves_per_group", "magic",
+            "tokens", "rows", "inputs", "columns", "groups", "magic",
             "has_offset", "low", "high", "real",
         )),
     )  # fmt: skip

@@ -83,7 +83,6 @@ def plain_struct(
     struct.inputs, struct.columns = layer.inputs, shape.columns
     struct.groups, struct.has_offset = shape.groups, shape.has_offset
     halves = -(-shape.sets // (HALF // SET))
-    struct.halves_per_group = halves
     magic = 0 if halves == 1 else (1 << 32) // halves + 1
     struct.magic = (magic + 2**31) % 2**32 - 2**31
     return struct

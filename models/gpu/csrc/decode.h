@@ -31,7 +31,7 @@ struct Plain {
   float* token_scale;              // [tokens], with the codes
   float static_scale;              // 0: by token
   int32_t tokens, rows, inputs, columns;  // inputs: a multiple of 8; columns: as packed
-  int32_t groups, halves_per_group, magic, has_offset;
+  int32_t groups, magic, has_offset;  // magic: ceil(2^32 / halves of a step in a group), 0 for 1
   int32_t low, high, real;
 };
 

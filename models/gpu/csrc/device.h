@@ -144,9 +144,8 @@ __device__ inline uint32_t bits_of_float(float value) {
 #endif
 }
 __device__ inline float not_a_number() { return float_of_bits(0x7fc00000u); }
-__device__ inline float infinity() { return float_of_bits(0x7f800000u); }
 constexpr float kLargest = 3.402823466e38f;
-constexpr uint32_t kLargestBits = 0x7f7fffffu;
+constexpr uint32_t kLargestBits = 0x7f7fffffu;  // its bits
 __device__ inline float exp_of(float value) {
 #ifdef __CUDACC__
   return __expf(value);

@@ -39,11 +39,6 @@ class Copies:
         for _ in range(copies(self.ready.weight_bytes) - 1):
             self.weights.append(another(first))
 
-    @property
-    def aligned(self) -> bool:
-        """Whether every kind of kernel can run it."""
-        return self.ready.aligned
-
     def call(self, x: Tensor, choice: Choice | None, copy: int = 0) -> Tensor:
         """Run a copy."""
         stream = torch.cuda.current_stream().cuda_stream
