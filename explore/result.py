@@ -1,10 +1,6 @@
 """Result of an exploration: one file, written whole after every answer, and read by everything."""
 
 import json
-import platform
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,6 +21,7 @@ from explore.sensitivity import stays, swings
 from models.checks import require
 from models.files import blaming, whole_file
 from models.kept import digest_of
+from models.provenance import made_by
 
 if TYPE_CHECKING:
     import pandas
@@ -43,7 +40,7 @@ def result_of(progress: Progress, plan: Plan) -> dict[str, Any]:
     details = [*np.flatnonzero(front)][:MOST_DETAILED]
     return {
         "version": VERSION,
-        "by": _by(),
+        "by": made_by("python -m sim"),
         "space": asdict(space),
         "plan": asdict(plan),
         "sampler": progress.found.sampler,
@@ -132,17 +129,6 @@ def _sensitivity(progress: Progress, front: Any) -> dict[str, Any]:
 
 def _listed(values: Any) -> list[float | None]:
     return [None if np.isnan(one) else float(f"{one:.6g}") for one in values]
-
-
-def _by() -> dict[str, str]:
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=12",
-           "--dirty= changed", "--exclude=*"]  # fmt: skip
-    done = subprocess.run(git, capture_output=True, text=True, check=False)
-    return {
-        "command": shlex.join(["python", "-m", "sim", *sys.argv[1:]]),
-        "commit": done.stdout.strip() or "unknown",
-        "python": platform.python_version(),
-    }
 
 
 def write_result(found: dict[str, Any], folder: Path) -> None:
