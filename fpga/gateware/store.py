@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, Signature
 
 from fpga.gateware.parameters import UNIT_BITS, BoardConfig
 
-LATENCY = 3
+LATENCY = 4
 """Cycles from an address to its beat."""
 
 
@@ -49,6 +49,7 @@ class Store(wiring.Component):
         address = Signal(self.board.address_bits)
         write = Signal(self.board.banks)
         data = Signal(self.board.beat_bits, reset_less=True)
+        near = Signal(self.board.beat_bits, reset_less=True)  # to the banks, which lie far apart
         m.d.sync += [address.eq(self.address), write.eq(self.write), data.eq(self.data)]
         for number in range(self.board.banks):
             part = slice(number * UNIT_BITS, (number + 1) * UNIT_BITS)
@@ -62,7 +63,7 @@ class Store(wiring.Component):
                 reading.addr.eq(address),
                 reading.en.eq(~write[number]),
             ]
-            m.d.sync += self.beat[part].eq(reading.data)
+            m.d.sync += [near[part].eq(reading.data), self.beat[part].eq(near[part])]
         return m
 
 
