@@ -140,6 +140,8 @@ def tokens_of(llm: LLM, prompt: str, more: int = 0) -> Tensor:
     if tokens is None or tokens.numel() == 0:
         raise ValueError(f"prompt must have at least one token, got {prompt!r}")
     most = getattr(llm.model.config.get_text_config(), "max_position_embeddings", None)
+    if most and more >= most:
+        raise ValueError(f"tokens must be at most {most - 1} after a prompt of one, got {more}")
     if most and tokens.shape[1] + more > most:
         room = f"{most - more} tokens{f' before {more} more' if more else ''}"
         raise ValueError(f"prompt must have at most {room}, got {tokens.shape[1]}")

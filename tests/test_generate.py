@@ -133,6 +133,10 @@ def test_bad_input(llama: Path, tmp_path: Path) -> None:
         message = r"^prompt must have at most 11 tokens before 5 more, got 12$"
         with pytest.raises(ValueError, match=message):
             generate(llm, file, "on " * 12, TOKENS, CONFIGS[text])
+        with pytest.raises(
+            ValueError, match=r"^tokens must be at most 15 after a prompt of one, got 16$"
+        ):
+            generate(llm, file, PROMPT, 16, CONFIGS[text])
         other = load(str(tiny.save(tmp_path / "gpt2", "gpt_neox")))
         message = r"^.*signs.safetensors must hold layers of gpt2, got model.layers.0.self_attn"
         with pytest.raises(ValueError, match=message):
