@@ -29,7 +29,7 @@ class Link(wiring.Component):
     last : Out(24)
         Last address of the request, its region apart.
     allowed : In(1)
-        All addresses from ``address`` to ``last`` are there; a cycle after these.
+        All addresses from ``address`` to ``last`` are there; two cycles after these.
     write : Out(1), data : Out(32)
     read : Out(1)
         ``address`` is being read, in these ``READ_CYCLES + 1`` cycles.

@@ -71,7 +71,7 @@ class System(wiring.Component):
         for name, fetcher in fetchers.items():
             m.submodules[f"fetch_{name}"] = fetcher
 
-        self._connect_link(m, receiver, sender, link, registers, store)
+        writes = self._connect_link(m, receiver, sender, link, registers, store)
         connect(m, engine.o, drain.i)
         streams = [getattr(engine, f"i_{name}") for name in STREAMS]
         for number, (fetcher, stream) in enumerate(zip(fetchers.values(), streams, strict=True)):
@@ -102,17 +102,21 @@ class System(wiring.Component):
             registers.vector.eq(passed[-1] & engine.o.p["last"]),
         ]
         m.d.comb += registers.drained.eq(~drain.wanted)
-        self._share(m, link, drain, list(fetchers.values()), store)
+        self._share(m, link, writes, drain, list(fetchers.values()), store)
         return m
 
     def _connect_link(
         self, m: Module, receiver: Placed, sender: Placed, link: Placed, registers: Placed,
         store: Placed,
-    ) -> None:  # fmt: skip
-        """Bytes to requests, and requests to registers and to units of the memory."""
+    ) -> Value:  # fmt: skip
+        """Bytes to requests, and requests to registers and to units of the memory.
+
+        Return whether a unit of the memory is written.
+        """
         connect(m, link.o, sender.i)
         region, number = link.address[24:], link.address[:24]
-        of_registers, of_store = region == Region.REGISTERS, region == Region.STORE
+        of_registers = self._registered(m, "of_registers", region == Region.REGISTERS)
+        of_store = self._registered(m, "of_store", region == Region.STORE)
         units = self.board.depth * self.board.banks
         there = Mux(of_registers, link.last < REGISTERS, of_store & (link.last < units))
         value = Signal(UNIT_BITS)
@@ -134,13 +138,21 @@ class System(wiring.Component):
             registers.accepted.eq(link.accepted),
             registers.damaged.eq(link.damaged),
         ]
+        return link.write & of_store
+
+    @staticmethod
+    def _registered(m: Module, name: str, value: Value) -> Signal:
+        """Return what a value was a cycle ago: a request's region is there long before it acts."""
+        held = Signal(name=name)
+        m.d.sync += held.eq(value)
+        return held
 
     def _share(
-        self, m: Module, link: Placed, drain: Placed, fetchers: list[Placed], store: Placed
-    ) -> None:
+        self, m: Module, link: Placed, writes: Value, drain: Placed, fetchers: list[Placed],
+        store: Placed,
+    ) -> None:  # fmt: skip
         """Grant the memory to one of those that want it: the host, results, then streams."""
         low = (self.board.banks - 1).bit_length()
-        writes = link.write & (link.address[24:] == Region.STORE)
         place = Signal(self.board.banks)
         m.d.comb += place.eq(Const(1, self.board.banks) << link.address[:low])
         host = Signal()
