@@ -120,6 +120,19 @@ def test_timing_by_hand(library: Library) -> None:
     assert math.isclose(timing.slews[5], 0.05e-9 + 5e3 * liberties.CAPACITANCE * 1e-12)
 
 
+def test_paths_end_at_clock_gates() -> None:
+    """A register, an XOR, and 0.2 ns before the clock of a gate: not only registers take inputs."""
+    setup = 'timing () { related_pin : "CK"; timing_type : setup_rising; rise_constraint (scalar)'
+    text = liberties.text().replace("pin (EN) {", f'pin (EN) {{ {setup} {{ values ("0.2"); }} }}')
+    gated = {"type": "GATE", "connections": {"CK": [2], "EN": [5], "GCK": [7]}}
+    cells = CHAIN["cells"] | {"gate": gated}
+    cells["last"] = {"type": "REG", "connections": {"CK": [7], "D": [3], "Q": [6]}}
+    library = Library(parse(text, "tiny.lib"))
+    timing = analyze(build(CHAIN | {"cells": cells}, library), library)
+    assert timing.critical == timing.ends["gate/EN"]
+    assert math.isclose(timing.critical, 2 * (0.1e-9 + 10e3 * 2e-15) + 0.2e-9)
+
+
 def test_glitches_of_unequal_paths(library: Library) -> None:
     """An XOR of a signal and the same one later has a pulse for each change of the signal."""
     module = {
