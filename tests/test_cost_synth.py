@@ -208,6 +208,17 @@ def test_gates_compute_what_they_should(
     assert kept["fJ_per_mac"] * unit.macs == pytest.approx(kept["cycle_fJ"]["all"])
 
 
+@pytest.mark.parametrize("unit", [Element(HardwareConfig(pe=1, k=1, lanes=5, act_bits=3)),
+                                  Plain(Baseline(4, 4, 2, "booth"))])  # fmt: skip
+def test_full_adders_of_gates(unit: Unit) -> None:
+    """Two XORs and an and-or-invert gate, where a library has no cell; the sums must be right."""
+    library = Library(parse(liberties.text(full_adder=False), "tiny.lib"))
+    work = random_work(64, columns_of(unit, 16), unit.weights, unit.codes, seed=1)
+    figures = measure(unit, library, Recipe(), work, [])
+    assert min(figures.counts["AOI"], figures.counts["XOR"]) > unit.macs
+    assert figures.areas["full adders"] == 0
+
+
 def test_wrong_gates_are_found(library: Library) -> None:
     unit = Element(HardwareConfig(pe=1, k=1, lanes=3, act_bits=2))
     module = synthesize(unit.verilog(), unit.top, library, Recipe(), [])
