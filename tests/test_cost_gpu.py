@@ -159,7 +159,7 @@ def test_pictures_tell_measured_from_roofline(monkeypatch: pytest.MonkeyPatch) -
     pictures.against([], "h100", beside, Path("x.png"))
     tokens = [token for *_, ones in beside for token in ones]
     for axes, what in zip(drawn[0].axes, ("read_joules", "rate"), strict=True):
-        marks = [line for line in axes.lines if line.get_marker() in "Ds"]
+        marks = [line for line in axes.lines if line.get_marker() in ("D", "s")]
         assert [mark.get_markerfacecolor() for mark in marks] == ["black"] * 2 + ["white"] * 2
         at = [(float(np.ravel(m.get_xdata())[0]), int(np.ravel(m.get_ydata())[0])) for m in marks]
         middles = [getattr(token, what).middle for token in tokens]

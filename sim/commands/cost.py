@@ -97,9 +97,9 @@ def run(arguments: Namespace) -> None:
         print(explain(first.token.terms, "uJ", 1e6))
     if arguments.picture:
         breakdown(results, arguments.picture)
-    if arguments.versus:
+    if arguments.versus and gpu is not None:
         chosen = [(name, text, ends(ones)) for name, text, ones in beside]
-        against(results, arguments.gpu, chosen, arguments.versus)
+        against(results, gpu.name, chosen, arguments.versus)
     if arguments.pareto:
         _pareto(arguments, tables, memory, head, beside)
     if arguments.roofline:
