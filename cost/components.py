@@ -16,7 +16,8 @@ from cost.fit import Fit, counts_of, not_negative
 from cost.toggling import priced
 from cost.whole import config_of
 from hwgen.config import HardwareConfig
-from hwgen.layouts import operand_layout
+from hwgen.layouts import digit_layout, operand_layout, weight_layout
+from hwgen.scaling import slot_layout
 from hwgen.sequencer import step_layout
 
 Counts = dict[str, dict[str, float]]
@@ -50,14 +51,14 @@ def area_counts(config: HardwareConfig) -> Counts:
         "requantizers": {"cell": _requantizers(config) * config.acc_bits * config.coef_bits},
         "array's controls": {
             "operand": _operand_bits(config),
-            "step": _step_bits(config) * (3 + config.depth),
+            "register": _weight_bits(config) + array_step_bits(config),
         },
         "scaling's controls": {
             "value": config.pe * config.dot_bits,
-            "step": _step_bits(config) * 6,
+            "step": scaling_step_bits(config),
         },
         "sequencer": {"each": 1},
-        "buffers": {"each": 1},
+        "buffers": {"each": 1, "read": PARAMETERS * scalers * config.coef_bits},
         "other": {"each": 1},
     }
 
@@ -78,11 +79,11 @@ def energy_counts(config: HardwareConfig, rates: Rates) -> Counts:
         },
         "array's controls": {
             "operand": rates.steps * _operand_bits(config),
-            "step": rates.cycles * _step_bits(config) * (3 + config.depth),
+            "register": rates.cycles * (_weight_bits(config) + array_step_bits(config)),
         },
         "scaling's controls": {
             "value": rates.sums * config.dot_bits,
-            "step": rates.cycles * _step_bits(config) * 6,
+            "step": rates.cycles * scaling_step_bits(config),
         },
         "sequencer": {"cycle": rates.cycles},
         "buffers": {"cycle": rates.cycles},
@@ -98,14 +99,41 @@ def key_of(component: str, feature: str) -> str:
 APOSTROPHE = "'s "
 
 
+PARAMETERS = 3
+"""Buffers of parameters, each with a register of the word that was read: coefficients, offsets,
+row scales."""
+
+
 @cache
 def _operand_bits(config: HardwareConfig) -> int:
-    return operand_layout(config).size
+    """Count bits that a step loads: all digits of a word, the one chosen, and operands of it."""
+    digit = digit_layout(config).size
+    return digit * (config.digits + 1) + operand_layout(config).size
 
 
 @cache
-def _step_bits(config: HardwareConfig) -> int:
-    return step_layout(config).size
+def _weight_bits(config: HardwareConfig) -> int:
+    return weight_layout(config).size
+
+
+@cache
+def array_step_bits(config: HardwareConfig) -> int:
+    """Count bits of registers that a step goes through beside the array (:mod:`hwgen.array`).
+
+    Issued, read, fetched, selected, added, and ``depth`` cycles of waiting between these.
+    """
+    return step_layout(config).size * (5 + config.depth)
+
+
+@cache
+def scaling_step_bits(config: HardwareConfig) -> int:
+    """Count bits of registers that a step and its slot go through beside the scalers.
+
+    Drained, with its value, factor, products, sum and total; with ``exponents`` grown; and summed
+    before where rows gather (:mod:`hwgen.scaling`).
+    """
+    step, slotted = step_layout(config).size, slot_layout(config).size
+    return slotted * (6 + bool(config.exponents)) + step * config.gathers
 
 
 def _requantizers(config: HardwareConfig) -> int:

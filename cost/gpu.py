@@ -13,6 +13,8 @@ from cost.storage import Storage
 from cost.workload import Shape
 from models.checks import require
 
+MEASURED = "measured"
+
 
 @dataclass(frozen=True)
 class GpuToken:
@@ -27,7 +29,7 @@ class GpuToken:
     joules : Interval or None
         Likewise; None where none were read.
     bound : str
-        ``memory`` or ``arithmetic``; ``measured`` of a measurement.
+        ``memory`` or ``arithmetic``; :data:`MEASURED` of a measurement.
     source : str
         ``roofline``, or the record.
     context : int
@@ -47,6 +49,16 @@ class GpuToken:
         return Interval(1 / self.seconds.high, 1 / self.seconds.low)
 
     @property
+    def measured(self) -> bool:
+        """Whether it was run, not computed."""
+        return self.bound == MEASURED
+
+    @property
+    def origin(self) -> str:
+        """What to call it: measured, or of a roofline."""
+        return MEASURED if self.measured else "roofline"
+
+    @property
     def read_joules(self) -> Interval:
         """Joules, where there must be some.
 
@@ -62,7 +74,7 @@ class GpuToken:
     def show(self) -> str:
         """Return it as text."""
         joules = "not read" if self.joules is None else self.joules.show()
-        bound = "" if self.bound == "measured" else f", bound by {self.bound}"
+        bound = "" if self.measured else f", bound by {self.bound}"
         return (
             f"batch {self.batch:<5}{self.rate.show():>20} tokens/s {joules:>15} J/token  "
             f"{self.context} tokens before; {self.source}{bound}"
@@ -74,7 +86,7 @@ class GpuToken:
         return {
             "batch": self.batch, "tokens_per_second": [self.rate.low, self.rate.high],
             "joules_per_token": joules, "bound": self.bound, "source": self.source,
-            "context": self.context,
+            "context": self.context, "origin": self.origin,
         }  # fmt: skip
 
 

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cost.gpu import GpuToken
+from cost.gpu import MEASURED, GpuToken
 from cost.interval import Interval
 from cost.storage import Storage
 from cost.workload import Shape
 from models.checks import require
+
+RECORDS = Path("docs/records/gpu")
+"""Committed records."""
 
 STAGE = "end_to_end"
 
@@ -23,27 +26,28 @@ def measured(folder: Path, gpu: str, model: Shape, storage: Storage) -> list[Gpu
     Parameters
     ----------
     folder : Path
-        With ``end_to_end.json``; without it nothing has been measured.
+        With records ``end_to_end*.json``: for each batch, the last one begun counts. Without any
+        nothing has been measured.
     gpu : str
         A name as in ``gpus.toml``; a record's own name of its GPU has it as a word.
 
     Raises
     ------
     ValueError
-        The record is not one.
+        A record is not one.
     """
-    path = folder / f"{STAGE}.json"
-    if not path.exists():
-        return []
-    record = _record(path)
-    if gpu.lower() not in str(record["gpu"]).lower().split():
-        return []
+    records = [(path, _record(path)) for path in sorted(folder.glob(f"{STAGE}*.json"))]
     wanted = f"{model.name}, {_name(storage)}, batch "
-    rows = [
-        row for name, row in record["results"].items()
-        if name.startswith(wanted) and isinstance(row, dict)
-    ]  # fmt: skip
-    return [_token(row, f"measured: {path}, {record['gpu']}") for row in rows]
+    found: dict[int, GpuToken] = {}
+    for path, record in sorted(records, key=lambda pair: str(pair[1].get("begun"))):
+        if gpu.lower() in str(record["gpu"]).lower().split():
+            rows = [
+                _token(row, f"measured: {path}, {record['gpu']}")
+                for name, row in record["results"].items()
+                if name.startswith(wanted) and isinstance(row, dict)
+            ]  # fmt: skip
+            found |= {one.batch: one for one in rows}
+    return [found[batch] for batch in sorted(found)]
 
 
 def _name(storage: Storage) -> str:
@@ -66,4 +70,4 @@ def _token(row: Mapping[str, Any], source: str) -> GpuToken:
     energy = row.get("energy")
     joules = None if energy is None else Interval.of(energy["joules_per_token"])
     seconds = Interval(min(times) / batch, max(times) / batch)
-    return GpuToken(batch, seconds, joules, "measured", source, row["context"])
+    return GpuToken(batch, seconds, joules, MEASURED, source, row["context"])

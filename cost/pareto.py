@@ -15,12 +15,16 @@ from models.checks import require
 
 @dataclass(frozen=True)
 class Point:
-    """A format on a chip: its perplexity, joules a token and tokens a second."""
+    """A format on a chip: its perplexity, joules a token and tokens a second.
+
+    Those of a GPU's roofline are drawn hollow.
+    """
 
     name: str
     perplexity: float
     joules: Interval
     rate: Interval
+    hollow: bool = False
 
 
 @dataclass
@@ -80,7 +84,7 @@ def pareto(points: Sequence[Point], path: Path) -> None:
             span = point.joules if label == "J a token" else point.rate
             drawn = axes.plot([span.low, span.high], [point.perplexity] * 2, "|-", markersize=5)
             axes.plot(span.middle, point.perplexity, "o", color=drawn[0].get_color(),
-                      label=point.name)  # fmt: skip
+                      fillstyle="none" if point.hollow else "full", label=point.name)  # fmt: skip
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel(label)

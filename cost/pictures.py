@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from cost.compare import Result
 from cost.prices import Prices
 from cost.terms import COMPONENTS, by_component
+from cost.versus import OnGpu
 from models.files import whole_file
 
 
@@ -57,6 +58,51 @@ def rooflines(results: Sequence[Result], gpu: Prices | None, path: Path) -> None
     axes.set_xlabel("products a byte of memory")
     axes.set_ylabel("products a second")
     axes.legend(fontsize="x-small")
+    save(figure, path)
+
+
+SHAPES = {1: "D", 0: "s"}
+"""Of marks: batch 1, and a GPU's best batch."""
+
+
+def against(results: Sequence[Result], gpu: str, beside: Sequence[OnGpu], path: Path) -> None:
+    """Draw joules and tokens a second of our engine and of a GPU, a line for each model and format.
+
+    Ours are bars between both ends, a color for each technology. A GPU's are marks, at batch 1 and
+    at its best batch: full where measured, hollow with both ends where of a roofline.
+    """
+    rows = list(dict.fromkeys((model, text) for model, text, _ in beside))
+    figure = Figure(figsize=(10, 1.5 + 0.45 * len(rows)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    technologies = list(dict.fromkeys(one.chip.technology.name for one in results))
+    for one in results:
+        name = one.chip.technology.name
+        place = rows.index((one.model.name, one.storage.name))
+        color = f"C{technologies.index(name)}"
+        for axes, span in ((left, one.token.joules), (right, one.token.rate)):
+            axes.plot([span.low, span.high], [place] * 2, "|-", color=color, alpha=0.7, linewidth=6,
+                      markersize=12, solid_capstyle="butt",
+                      label=f"our engine, {name}")  # fmt: skip
+    for model, text, tokens in beside:
+        place = rows.index((model, text))
+        for token in tokens:
+            label = f"{gpu}, {'' if token.batch == 1 else 'best '}batch{' 1' * (token.batch == 1)}"
+            spans = [(right, token.rate)]
+            spans += [(left, token.joules)] if token.joules is not None else []
+            for axes, span in spans:
+                axes.plot([span.low, span.high], [place] * 2, color="black", linewidth=1)
+                axes.plot(span.middle, place, SHAPES[int(token.batch == 1)], color="black",
+                          markerfacecolor="black" if token.measured else "white",
+                          label=f"{label}, {token.origin}")  # fmt: skip
+    for axes, label in ((left, "J a token"), (right, "tokens a second")):
+        axes.set_xscale("log")
+        axes.set_xlabel(label)
+        axes.grid(axis="x", alpha=0.3)
+    left.set_yticks(range(len(rows)), [f"{model}, {text}" for model, text in rows])
+    left.invert_yaxis()
+    marks = {label: mark for axes in (left, right) for mark, label in
+             zip(*axes.get_legend_handles_labels(), strict=True)}  # fmt: skip
+    figure.legend(marks.values(), marks, loc="outside lower center", ncols=3, fontsize="small")
     save(figure, path)
 
 

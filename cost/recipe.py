@@ -1,13 +1,15 @@
 """Synthesis recipe: Verilog to cells of a library, by Yosys and ABC.
 
-Adders become the library's full-adder cells, where it has one: sums of many operands first become
-one tree of such cells. Registers with enables become clock-gated ones, where it has a clock gate.
+Adders become the library's full-adder cells, or where it has none, full adders of its gates: sums
+of many operands first become one tree of such. Registers with enables become clock-gated ones,
+where it has a clock gate.
 """
 
 import json
 import tempfile
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from fpga.tools import run_tool
 MAJORITY, PARITY = 0b11101000, 0b10010110
 """Truth tables of a full adder's carry and sum."""
 
+XOR, AND_OR_INVERT = 0b0110, 0b0000_0111_0111_0111
+"""Truth tables of gates that one can be made of, the latter of two pairs of inputs."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -27,7 +32,7 @@ class Recipe:
     Attributes
     ----------
     full_adders : bool
-        Use the library's full-adder cell.
+        Use the library's full-adder cell, or its gates as one.
     clock_gates : int
         Registers that share an enable become gated from so many bits on; 0 for never.
     booth : bool
@@ -77,6 +82,21 @@ def _adder(cell: Cell) -> Adder | None:
         return None
     return Adder(cell.name, tuple(cell.inputs), tables[carry], tables[total],
                  carry != MAJORITY, total != PARITY)  # fmt: skip
+
+
+def _gate(library: Library, cells: set[str], inputs: int, table: int) -> tuple[str, str] | None:
+    """Return the smallest gate with a truth table: its name, and its pins as a format, out last."""
+    found: list[tuple[float, str, str]] = []
+    for name in cells.intersection(library.of_shape(inputs, 1)):
+        cell = library.cell(name)
+        function = cell.pins[cell.outputs[0]].function if cell.outputs else None
+        if function is None or set(function.pins) != set(cell.inputs):
+            continue
+        order = next((p for p in permutations(cell.inputs) if function.truth(p) == table), None)
+        if order is not None:
+            pins = ", ".join(f".{pin}({{}})" for pin in (*order, cell.outputs[0]))
+            found.append((cell.area, name, pins))
+    return min(found)[1:] if found else None
 
 
 def usable(library: Library, dont_use: list[str]) -> set[str]:
@@ -146,13 +166,13 @@ module planesmith_fa(a, b, c, co, s);
     assign co = (a & b) | (c & (a ^ b));
   end else begin
     wire carry, sum;
-    CELL;
+    CELL
     assign co = CARRY;
     assign s = SUM;
   end endgenerate
 endmodule
 """
-"""Full adders to the library's cell, or with constant inputs to gates."""
+"""Full adders to the library's cells, or with constant inputs to any gates."""
 
 
 REGISTERS = "-cell $_SDFFE_PP?P_ x -cell $_SDFF_PP?_ x -cell $_DFFE_PP_ x -cell $_DFF_P_ x"
@@ -169,17 +189,31 @@ endmodule
 """Synchronous resets of registers with enables; Yosys would give up the enable, and its gate."""
 
 
-def adder_cells(adder: Adder) -> str:
-    """Return :data:`CELLS` for a full-adder cell."""
-    a, b, c = adder.inputs
-    pins = f".{a}(a), .{b}(b), .{c}(c), .{adder.carry}(carry), .{adder.sum}(sum)"
-    text = CELLS.replace("CARRY", "~carry" if adder.carry_inverted else "carry")
-    text = text.replace("SUM", "~sum" if adder.sum_inverted else "sum")
-    return text.replace("CELL;", f"{adder.cell} cell({pins});")
+def adder_cells(library: Library, cells: set[str]) -> str:
+    """Return :data:`CELLS` for a library: of its full adder, else of gates; empty without these."""
+    adder = full_adder(library, cells)
+    if adder is not None:
+        a, b, c = adder.inputs
+        pins = f".{a}(a), .{b}(b), .{c}(c), .{adder.carry}(carry), .{adder.sum}(sum)"
+        text = CELLS.replace("CARRY", "~carry" if adder.carry_inverted else "carry")
+        text = text.replace("SUM", "~sum" if adder.sum_inverted else "sum")
+        return text.replace("CELL", f"{adder.cell} cell({pins});")
+    xor, invert = _gate(library, cells, 2, XOR), _gate(library, cells, 4, AND_OR_INVERT)
+    if xor is None or invert is None:
+        return ""
+    gates = [
+        (xor, ("a", "b", "half")), (xor, ("half", "c", "sum")),
+        (invert, ("a", "b", "half", "c", "carry")),
+    ]  # fmt: skip
+    lines = ["wire half;"]
+    for number, ((name, pins), nets) in enumerate(gates):
+        lines.append(f"{name} gate_{number}({pins.format(*nets)});")
+    text = CELLS.replace("CARRY", "~carry").replace("SUM", "sum")
+    return text.replace("CELL", "\n    ".join(lines))
 
 
-def script(recipe: Recipe, top: str, adder: Adder | None, parts: bool = False) -> str:
-    """Return the commands of Yosys; see :func:`synthesize`."""
+def script(recipe: Recipe, top: str, adders: bool, parts: bool = False) -> str:
+    """Return the commands of Yosys; see :func:`synthesize`. With ``adders`` these become cells."""
     lines = [
         "read_verilog -sv design.v",
         f"hierarchy -check -top {top}",
@@ -197,7 +231,7 @@ def script(recipe: Recipe, top: str, adder: Adder | None, parts: bool = False) -
         "opt -fast -full",
         f"memory_map {HELD if parts else ''}",
     ]
-    if adder is not None:
+    if adders:
         lines += [
             "techmap -map adders.v",
             "techmap",
@@ -259,16 +293,15 @@ def synthesize(
         Yosys is not installed.
     """
     cells = usable(library, dont_use)
-    adder = full_adder(library, cells) if recipe.full_adders else None
+    adders = adder_cells(library, cells) if recipe.full_adders else ""
     with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
         folder = Path(name)
         (folder / "design.v").write_text(verilog)
         (folder / "library.lib").write_text(write(thinned(library.group, cells)))
         (folder / "adders.v").write_text(TECHMAP)
         (folder / "resets.v").write_text(RESETS)
-        if adder is not None:
-            (folder / "cells.v").write_text(adder_cells(adder))
-        (folder / "synthesis.ys").write_text(script(recipe, top, adder, parts))
+        (folder / "cells.v").write_text(adders)
+        (folder / "synthesis.ys").write_text(script(recipe, top, bool(adders), parts))
         run_tool("yosys", ["-q", "-s", "synthesis.ys"], folder)
         module = json.loads((folder / "netlist.json").read_text())["modules"][top]
     kept = {MEMORY} if parts else set[str]()

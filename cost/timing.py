@@ -1,7 +1,8 @@
 """Static timing of a netlist: arrival times and slews by the library's tables, without wires.
 
 The clock is ideal: it arrives everywhere at once, as a step. Inputs arrive with it, at the
-library's usual slew. ``tests/test_cost_timing.py`` compares with sums by hand.
+library's usual slew. ``tests/test_cost_synth.py`` compares with sums by hand,
+:mod:`cost.opensta` with another tool.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cost.cells import Library
-from cost.netlist import Instance, Netlist
+from cost.netlist import ZERO, Instance, Netlist
 
 EDGES = ("rise", "fall")
 OPPOSITE = {"rise": "fall", "fall": "rise"}
@@ -22,17 +23,28 @@ class Timing:
 
     Attributes
     ----------
-    critical : float
-        Seconds from clock to clock that the slowest path needs, setup included.
+    ends : dict of str to float
+        Seconds from clock to clock that the slowest path to each end needs: a bit of an output, or
+        an input of a register or clock gate, its setup included (:func:`end_of`).
     slews : float64, (nets,)
         Mean over edges, in seconds.
     delays : dict of str to float
         Of each combinational instance: mean over its arcs and edges, in seconds.
     """
 
-    critical: float
+    ends: dict[str, float]
     slews: NDArray[np.float64]
     delays: dict[str, float]
+
+    @property
+    def critical(self) -> float:
+        """Seconds that the slowest path needs; 0 where there is none."""
+        return max(self.ends.values(), default=0.0)
+
+
+def end_of(name: str, part: str | int) -> str:
+    """Name an end of paths: a pin of an instance, or a bit of a port."""
+    return f"{name}/{part}"
 
 
 def analyze(netlist: Netlist, library: Library) -> Timing:
@@ -44,16 +56,18 @@ def analyze(netlist: Netlist, library: Library) -> Timing:
         _drive(instance, loads, arrival, slews, starts=True)
     delays = {i.name: _drive(i, loads, arrival, slews, starts=False) for i in netlist.logic}
     worst = np.maximum(arrival["rise"], arrival["fall"])
-    critical = max(
-        (float(worst[net]) for nets in netlist.ports.values() for net in nets), default=0
-    )
-    for instance in netlist.states:
-        for name, net in instance.nets.items():
-            setups = instance.cell.pins[name].setups
+    ends = {
+        end_of(name, bit): float(worst[net])
+        for name, nets in netlist.ports.items() if name not in netlist.inputs
+        for bit, net in enumerate(nets)
+    }  # fmt: skip
+    for instance in [*netlist.states, *netlist.gates]:
+        for name in instance.cell.inputs:
+            net = instance.nets.get(name, ZERO)
             slew = max(slews["rise"][net], slews["fall"][net])
-            setup = max((table.at(slew, 0.0) for table in setups), default=0.0)
-            critical = max(critical, float(worst[net]) + setup)
-    return Timing(critical, (slews["rise"] + slews["fall"]) / 2, delays)
+            setups = [table.at(slew, 0.0) for table in instance.cell.pins[name].setups]
+            ends[end_of(instance.name, name)] = float(worst[net]) + max(setups, default=0.0)
+    return Timing(ends, (slews["rise"] + slews["fall"]) / 2, delays)
 
 
 def _drive(

@@ -10,6 +10,9 @@ from cost.prices import Prices
 from cost.storage import Storage
 from cost.workload import Shape
 
+OnGpu = tuple[str, str, list[GpuToken]]
+"""A model's name, a format, and its tokens on a GPU."""
+
 
 def on_gpu(
     model: Shape, storage: Storage, head: Storage, gpu: Prices, context: int, folder: Path
@@ -29,9 +32,14 @@ def on_gpu(
 
 
 def ends(tokens: Sequence[GpuToken]) -> list[GpuToken]:
-    """Return batch 1 and the batch with the fewest joules: measured ones, if energy was read."""
-    read = [one for one in tokens if one.bound == "measured" and one.joules is not None]
-    known = read or [one for one in tokens if one.bound != "measured"]
+    """Return batch 1 and the batch with the fewest joules: measured ones, if energy was read.
+
+    Of nothing, nothing.
+    """
+    read = [one for one in tokens if one.measured and one.joules is not None]
+    known = read or [one for one in tokens if not one.measured]
+    if not known:
+        return []
     fewest = min(known, key=lambda one: one.read_joules.middle)
     first = min(known, key=lambda one: one.batch)
     return [first] if fewest == first else [first, fewest]
@@ -46,8 +54,8 @@ def ratio(result: Result, gpu: str, what: str, token: GpuToken) -> str:
         parts.append(f"{low:.2g} to {high:.2g} times the joules")
     low, high = seconds.low / token.seconds.high, seconds.high / token.seconds.low
     parts.append(f"{low:.2g} to {high:.2g} times the time a token")
-    source = "measured" if token.bound == "measured" else "roofline"
     return (
         f"{result.model.name}, {result.storage.name}, {result.chip.technology.name}: "
-        f"{', '.join(parts)} of {gpu} in {what} at batch {token.batch} ({source})"
+        f"{', '.join(parts)} of {gpu} in {what} at batch {token.batch} "
+        f"({token.origin}, {token.context} tokens before)"
     )

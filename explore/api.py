@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from cost.measured import RECORDS as GPU_RECORDS
 from explore.result import Result, result_of, write_result
 from explore.run import Plan, Progress, explore
 from explore.space import Space
@@ -19,6 +20,7 @@ def search(
     folder: Path | None = None,
     *,
     records: Path = RECORDS,
+    gpu_records: Path = GPU_RECORDS,
     kept: Path | None = None,
     count: int = 2,
     scheduler: str | None = None,
@@ -34,6 +36,8 @@ def search(
         Takes ``run.json``, whole after each answer.
     records : Path
         Folder with records of ``models compare``; it need not exist.
+    gpu_records : Path
+        Folder with records of ``models.gpu record``; likewise.
     kept : Path, optional
         Of answers; by default that of all programs of this user.
     count : int
@@ -52,11 +56,11 @@ def search(
 
     def save(progress: Progress) -> None:
         if folder is not None:
-            write_result(result_of(progress, plan), folder)
+            write_result(result_of(progress, plan, gpu_records), folder)
 
     progress = explore(
         space, plan, records, answers,
         lambda: workers(count, scheduler, answers.folder), save, say,
     )  # fmt: skip
     save(progress)
-    return Result(result_of(progress, plan))
+    return Result(result_of(progress, plan, gpu_records))

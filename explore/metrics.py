@@ -6,7 +6,7 @@ from typing import Literal
 from cost.interval import Interval
 
 EVIDENCE = {
-    "measured": "a run of the model itself, on the tokens named",
+    "measured": "a run of the model itself, on the tokens or the GPU named",
     "routed": "placed and routed by the tools named",
     "synthesized": "synthesized by the tools named, before layout",
     "modelled": "count times price; each price has its source",

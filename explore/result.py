@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cost.gpu import best, roofline
+from cost.gpu import GpuToken
+from cost.measured import RECORDS as GPU_RECORDS
+from cost.measured import measured
+from cost.prices import Prices
 from cost.storage import storage_of
 from cost.technology import gpus
 from cost.terms import by_component
+from cost.versus import ends, on_gpu
 from explore.analytic import token_of
 from explore.candidate import Candidate
 from explore.metrics import METRICS, Figure
 from explore.run import Plan, Progress
 from explore.sensitivity import stays, swings
+from explore.storage import storage_for
 from models.checks import require
 from models.files import blaming, whole_file
 from models.kept import digest_of
@@ -33,8 +38,14 @@ NEAR = 2000
 """Candidates beside the front whose place is looked at when prices move."""
 
 
-def result_of(progress: Progress, plan: Plan) -> dict[str, Any]:
-    """Return all that is known, as plain data."""
+def result_of(progress: Progress, plan: Plan, gpu_records: Path = GPU_RECORDS) -> dict[str, Any]:
+    """Return all that is known, as plain data.
+
+    Parameters
+    ----------
+    gpu_records : Path
+        Folder of ``models.gpu record``; it need not exist.
+    """
     standing, space = progress.standing, progress.standing.space
     front, open_ = standing.front(), standing.open()
     details = [*np.flatnonzero(front)][:MOST_DETAILED]
@@ -63,7 +74,7 @@ def result_of(progress: Progress, plan: Plan) -> dict[str, Any]:
         "front": np.flatnonzero(front).tolist(),
         "open": np.flatnonzero(open_ & ~standing.decided()).tolist(),
         "details": {str(place): _detail(progress, int(place)) for place in details},
-        "references": _references(progress),
+        "references": _references(progress, gpu_records),
         "sensitivity": _sensitivity(progress, front),
     }
 
@@ -90,31 +101,54 @@ def _detail(progress: Progress, place: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _references(progress: Progress) -> list[dict[str, Any]]:
-    """Return the float model, and what GPUs make of it by a roofline."""
-    space, scores = progress.standing.space, [*progress.scores.values()]
+def _references(progress: Progress, records: Path) -> list[dict[str, Any]]:
+    """Return the float model, and what GPUs make of it and of formats that were measured on them.
+
+    A GPU's figures are measured ones where there are records of it, else those of a roofline: at
+    batch 1 and at the batch with the fewest joules. Of formats with equal storage the one with the
+    lowest perplexity stands for all; none has a roofline.
+    """
+    space, scores = progress.standing.space, progress.scores
+    wide, base = storage_of("fp16"), {}
     found = []
-    base: dict[str, Any] = {}
     if scores:
-        base = {"perplexity": asdict(Figure.of(scores[0].base, "measured", scores[0].source))}
+        first = next(iter(scores.values()))
+        base = {"perplexity": asdict(Figure.of(first.base, "measured", first.source))}
         found.append({"name": "float model", "figures": base})
-    wide = storage_of("fp16")
-    for name, gpu in gpus().items():
-        for batch in (1, 0):
-            at = best(space.shape, wide, wide, gpu, space.context) if not batch else (
-                roofline(space.shape, wide, wide, gpu, space.context, batch)
-            )  # fmt: skip
-            source = f"roofline of {gpu['bandwidth'].source}; not measured"
-            speed = Figure(1 / at.seconds.high, 1 / at.seconds.low, "published", source)
-            joules = Figure.of(at.read_joules, "published", source)
-            found.append({
-                "name": f"{name}, FP16, batch {at.batch}",
-                "figures": base | {
-                    "joules_per_token": asdict(joules),
-                    "tokens_per_second": asdict(speed),
-                },
-            })  # fmt: skip
+    formats: dict[str, dict[str, Any]] = {}
+    for row, score in sorted(scores.items(), key=lambda pair: pair[1].perplexity):
+        figure = asdict(Figure.of(score.perplexity, "measured", score.source))
+        formats.setdefault(row.format, {"perplexity": figure})
+    for gpu in gpus().values():
+        try:
+            tokens = on_gpu(space.shape, wide, wide, gpu, space.context, records)
+        except ValueError:  # the float model does not fit its memory
+            tokens = []
+        found += [_reference(gpu, "FP16", one, base) for one in ends(tokens)]
+        seen = set[tuple[int, bool]]()
+        for text, known in formats.items():
+            storage = storage_for(text)
+            alike = storage.planes, storage.ternary
+            tokens = ends(measured(records, gpu.name, space.shape, storage))
+            if tokens and alike not in seen:
+                seen.add(alike)
+                found += [_reference(gpu, text, one, known) for one in tokens]
     return found
+
+
+def _reference(gpu: Prices, text: str, token: GpuToken, known: dict[str, Any]) -> dict[str, Any]:
+    """Return what a GPU makes of a format, with what is known of the format itself."""
+    evidence = "measured" if token.measured else "modelled"
+    origin = token.source if token.measured else f"roofline of {gpu['bandwidth'].source}"
+    source = f"{origin}; {token.context} tokens before"
+    figures = {"tokens_per_second": token.rate, "joules_per_token": token.read_joules}
+    return {
+        "name": f"{gpu.name}, {text}, batch {token.batch}, {token.origin}",
+        "figures": known | {
+            name: asdict(Figure.of(value, evidence, source))
+            for name, value in figures.items()
+        },
+    }  # fmt: skip
 
 
 def _sensitivity(progress: Progress, front: Any) -> dict[str, Any]:

@@ -19,14 +19,15 @@ from sim.commands import (
     sweep,
     synth,
     system,
+    timing,
     uart,
     utilization,
     verify,
 )
 
 COMMANDS = (
-    bench, layer, generate, verify, system, utilization, synth, characterize, cost, explore, report,
-    speed, faults, soak, sweep, formats, uart, results, demo,
+    bench, layer, generate, verify, system, utilization, synth, timing, characterize, cost, explore,
+    report, speed, faults, soak, sweep, formats, uart, results, demo,
 )  # fmt: skip
 """In the order of the help text."""
 

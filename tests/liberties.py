@@ -31,8 +31,10 @@ CAPACITANCE, LEAKAGE = 0.002, 1.5
 """pF of every input, nW of every cell."""
 
 
-def text() -> str:
+def text(full_adder: bool = True) -> str:
     """Return the library: gates, a full adder, a register and a clock gate.
+
+    In place of the full adder it can have an and-or-invert gate, of A and C or B and D.
 
     Delays are 0.1 ns + 10 ns/pF at an edge without slew, and slews 0.05 ns + 5 ns/pF; an output's
     energy is 0.004 pJ, and 0.001 pJ for 1 ns of slew more; a clock pin's is 0.01 pJ.
@@ -42,7 +44,8 @@ def text() -> str:
         "AND": (2.0, "A&B"), "OR": (2.0, "A|B"), "XOR": (3.5, "A^B"), "XNOR": (3.5, "!(A^B)"),
     }  # fmt: skip
     cells = [_gate(name, area, {"Y": function}) for name, (area, function) in gates.items()]
-    cells.append(_gate("FULL", 7.0, {"CO": "(A&B)|(C&(A^B))", "S": "A^B^C"}))
+    full = _gate("FULL", 7.0, {"CO": "(A&B)|(C&(A^B))", "S": "A^B^C"})
+    cells.append(full if full_adder else _gate("AOI", 2.5, {"Y": "!((A&C)|(B&D))"}))
     return HEAD + "".join([*cells, ONES, REGISTER, CLOCK_GATE]) + "}\n"
 
 

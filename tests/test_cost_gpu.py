@@ -5,11 +5,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
+from cost import pictures
 from cost.gpu import GpuToken
 from cost.interval import Interval
 from cost.measured import measured
@@ -92,6 +96,35 @@ def test_the_committed_record_is_read(text: str) -> None:
     assert all(one.read_joules.low > 0 and one.rate.low > 0 for one in found)
 
 
+def test_the_last_record_of_a_batch_counts(folder: Path) -> None:
+    """A record of one batch, begun after the one of all, takes the place of that batch alone."""
+    path = folder / "end_to_end.json"
+    older = json.loads(path.read_text()) | {"begun": "2026-01-01T00:00:00Z"}
+    path.write_text(json.dumps(older))
+    row = older["results"]["LLaMA-2-7B, FP16, batch 4"] | {"seconds": [0.002, 0.004]}
+    newer = older | {"begun": "2026-01-02T00:00Z", "results": {"LLaMA-2-7B, FP16, batch 4": row}}
+    (folder / "end_to_end_again.json").write_text(json.dumps(newer))
+    found = measured(folder, "h100", shape_of("LLaMA-2-7B"), storage_of("fp16"))
+    assert [one.batch for one in found] == [1, 4, 16, 64]
+    assert found[1].rate == Interval(4 / 0.004, 4 / 0.002)
+    assert "end_to_end_again.json" in found[1].source
+    assert all("end_to_end.json" in one.source for one in found if one.batch != 4)
+
+
+def test_the_bandwidth_that_a_gpu_reaches_was_measured() -> None:
+    """By cuBLAS in FP16 at one token, on the layer that reaches most."""
+    decode = json.loads((RECORDS / "decode.json").read_text())["results"]
+    rates = {
+        2 * one["out"] * one["in"] / median(one["1 tokens"]["cuBLAS FP16"]): name
+        for name, one in decode.items()
+    }
+    h100 = gpus()["h100"]
+    assert h100["reached"].value.high == pytest.approx(
+        max(rates) / h100["bandwidth"].value.high, abs=0.005
+    )
+    assert rates[max(rates)].partition(" ")[2] in h100["reached"].source
+
+
 def test_what_was_not_measured_is_not_there(folder: Path, tmp_path: Path) -> None:
     seven, k3 = shape_of("LLaMA-2-7B"), storage_of("signs:k=3")
     assert measured(folder, "h100", seven, k3) == []
@@ -112,6 +145,25 @@ def test_measurements_come_before_the_roofline(folder: Path) -> None:
     assert [one.batch for one in ends(found)] == [1, 64]
     assert all(one.bound == "measured" for one in ends(found))
     assert all(one.source == "roofline" for one in ends(found[4:]))
+
+
+def test_pictures_tell_measured_from_roofline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mark for each figure of a GPU: full where it was measured, else hollow with both ends."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(pictures, "save", lambda figure, path: drawn.append(figure))
+    fp16, h100 = storage_of("fp16"), gpus()["h100"]
+    beside = [
+        (name, "fp16", ends(on_gpu(shape_of(name), fp16, fp16, h100, 1024, RECORDS)))
+        for name in ("LLaMA-2-7B", "Qwen3-8B")
+    ]
+    pictures.against([], "h100", beside, Path("x.png"))
+    tokens = [token for *_, ones in beside for token in ones]
+    for axes, what in zip(drawn[0].axes, ("read_joules", "rate"), strict=True):
+        marks = [line for line in axes.lines if line.get_marker() in ("D", "s")]
+        assert [mark.get_markerfacecolor() for mark in marks] == ["black"] * 2 + ["white"] * 2
+        at = [(float(np.ravel(m.get_xdata())[0]), int(np.ravel(m.get_ydata())[0])) for m in marks]
+        middles = [getattr(token, what).middle for token in tokens]
+        assert at == list(zip(middles, [0, 0, 1, 1], strict=True))
 
 
 def test_energy_may_be_missing() -> None:
@@ -139,7 +191,7 @@ def test_command_tells_measured_from_roofline(folder: Path) -> None:
         assert text in done.stdout
     assert done.stdout.count("measured: ") == 8
     assert done.stdout.count("; roofline, bound by") == 4
-    assert done.stdout.count("of h100 in fp16 at batch 1 (measured)") == 1
+    assert done.stdout.count("of h100 in fp16 at batch 1 (measured, 256 tokens") == 1
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
     rows = json.loads(done.stdout)["gpu"]
     assert [row["batch"] for row in rows if row["bound"] == "measured"] == [1, 4, 16, 64] * 2

@@ -2,18 +2,20 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cost.components import fit_engines
+from cost.components import array_step_bits, fit_engines, scaling_step_bits
 from cost.engine import Chip, tiling_of, token
 from cost.fit import BARS, fit
 from cost.gpu import best, model_bytes, roofline
@@ -31,6 +33,9 @@ from cost.units import Element, columns_of
 from cost.winner import contests, least
 from cost.workload import Linear, known, of_config, shape_of
 from hwgen.config import HardwareConfig
+from hwgen.emit import emit
+from hwgen.scaling import slot_layout
+from hwgen.sequencer import step_layout
 from hwgen.tiling import Tiling
 from models.codes import Activation
 from models.planes import row_bytes
@@ -212,7 +217,7 @@ def test_gpu_by_hand() -> None:
     model, fp16, h100 = shape_of("LLaMA-2-7B"), storage_of("fp16"), gpus()["h100"]
     one = roofline(model, fp16, fp16, h100, 0, 1)
     held = model_bytes(model, fp16, fp16) + model.cache_elements()
-    assert math.isclose(one.seconds.low, held / (3.35e12 * 0.9))
+    assert math.isclose(one.seconds.low, held / (3.35e12 * 0.81))
     assert one.bound == "memory"
     assert best(model, fp16, fp16, h100, 0).read_joules.high < one.read_joules.low
     line = "LLaMA-2-70B in fp16 with a batch of 1 must fit 80 GB of h100, got 137 GB"
@@ -270,6 +275,7 @@ def test_nodes_outside_the_table() -> None:
         (["SmolLM2-135M", "--format", "ternary:k=3"],
          "option of format ternary must be group=N, got k=3"),
         (["SmolLM2-135M", "--gpu", "h10"], "gpu must be a known one (did you mean h100?), got h10"),
+        (["SmolLM2-135M", "--versus", "x.png"], "--gpu must be given with --versus, got none"),
         (["SmolLM2-135M", "--context", "-1"], "context must be 0 or more, got -1"),
     ],
 )  # fmt: skip
@@ -277,3 +283,32 @@ def test_refusals(flags: list[str], line: str) -> None:
     command = [sys.executable, "-m", "sim", "cost", *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, f"python -m sim: error: {line}\n")
+
+
+REGISTER = re.compile(r"^  reg (?:\[(\d+):0\] )?(\\\S+ |\w+);", re.MULTILINE)
+
+
+def registers(config: HardwareConfig, module: str) -> dict[str, int]:
+    """Return the registers of a module of the generated Verilog, with their bits."""
+    found = REGISTER.findall(emit(config)[module])
+    return {name.strip("\\ "): int(high or 0) + 1 for high, name in found}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {}, {"stage_every": 1}, {"kind": "addsub"}, {"kind": "lut", "stage_every": 2},
+        {"exponents": 3}, {"pe": 8, "share": 8, "act_bits": 2},
+        {"pe": 8, "share": 8, "act_bits": 2, "exponents": 2, "views": 2},
+    ],
+)  # fmt: skip
+def test_registers_of_steps_are_those_of_the_netlist(changes: dict[str, Any]) -> None:
+    """All that have the width of a step, or of a step and its slot, are registers of one."""
+    config = HardwareConfig(**{"pe": 4, "lanes": 8, "columns": 64, "rows": 64} | changes)
+    step, slotted = step_layout(config).size, slot_layout(config).size
+    array = registers(config, "pe_array")
+    assert sum(bits for bits in array.values() if bits == step) == array_step_bits(config)
+    scaling = registers(config, "scaling")
+    ahead = scaling["drain.slot"] if slotted > step else 0
+    held = sum(bits for bits in scaling.values() if bits in (step, slotted))
+    assert held + ahead == scaling_step_bits(config)

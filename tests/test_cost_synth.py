@@ -120,6 +120,19 @@ def test_timing_by_hand(library: Library) -> None:
     assert math.isclose(timing.slews[5], 0.05e-9 + 5e3 * liberties.CAPACITANCE * 1e-12)
 
 
+def test_paths_end_at_clock_gates() -> None:
+    """A register, an XOR, and 0.2 ns before the clock of a gate: not only registers take inputs."""
+    setup = 'timing () { related_pin : "CK"; timing_type : setup_rising; rise_constraint (scalar)'
+    text = liberties.text().replace("pin (EN) {", f'pin (EN) {{ {setup} {{ values ("0.2"); }} }}')
+    gated = {"type": "GATE", "connections": {"CK": [2], "EN": [5], "GCK": [7]}}
+    cells = CHAIN["cells"] | {"gate": gated}
+    cells["last"] = {"type": "REG", "connections": {"CK": [7], "D": [3], "Q": [6]}}
+    library = Library(parse(text, "tiny.lib"))
+    timing = analyze(build(CHAIN | {"cells": cells}, library), library)
+    assert timing.critical == timing.ends["gate/EN"]
+    assert math.isclose(timing.critical, 2 * (0.1e-9 + 10e3 * 2e-15) + 0.2e-9)
+
+
 def test_glitches_of_unequal_paths(library: Library) -> None:
     """An XOR of a signal and the same one later has a pulse for each change of the signal."""
     module = {
@@ -193,6 +206,17 @@ def test_gates_compute_what_they_should(
     assert math.isclose(sum(figures.areas.values()), figures.area)
     kept = record(unit, library, Recipe(), work, figures, 1e8)
     assert kept["fJ_per_mac"] * unit.macs == pytest.approx(kept["cycle_fJ"]["all"])
+
+
+@pytest.mark.parametrize("unit", [Element(HardwareConfig(pe=1, k=1, lanes=5, act_bits=3)),
+                                  Plain(Baseline(4, 4, 2, "booth"))])  # fmt: skip
+def test_full_adders_of_gates(unit: Unit) -> None:
+    """Two XORs and an and-or-invert gate, where a library has no cell; the sums must be right."""
+    library = Library(parse(liberties.text(full_adder=False), "tiny.lib"))
+    work = random_work(64, columns_of(unit, 16), unit.weights, unit.codes, seed=1)
+    figures = measure(unit, library, Recipe(), work, [])
+    assert min(figures.counts["AOI"], figures.counts["XOR"]) > unit.macs
+    assert figures.areas["full adders"] == 0
 
 
 def test_wrong_gates_are_found(library: Library) -> None:

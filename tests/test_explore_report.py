@@ -109,11 +109,45 @@ def test_every_plot_has_all_points_and_references(
         plot = page.locator("#charts svg").nth(number)
         assert plot.locator("[data-point]").count() == len(result.front)
         assert plot.locator(".float").count() == 1
-    assert page.locator("#charts svg").first.locator(".gpu").count() == 2 * len(gpus())
+    plot, on_gpus = page.locator("#charts svg").first, on_gpus_of(result)
+    assert plot.locator(".gpu").count() == len(on_gpus)
+    assert plot.locator(".gpu.roofline").count() == 2 * (len(gpus()) - 1)
     assert page.locator("#front tbody tr").count() == len(result.front)
     failed = page.locator("#failed summary")
     assert failed.inner_text() == "route of <b>x</b>: </script><img src=x>"
     page.close()
+
+
+def on_gpus_of(result: Result) -> dict[str, set[str]]:
+    """Return the evidence of what GPUs make of a model, by name."""
+    return {
+        one["name"]: {one["figures"][name]["evidence"] for name in ("joules_per_token",
+                                                                    "tokens_per_second")}
+        for one in result.found["references"] if "joules_per_token" in one["figures"]
+    }  # fmt: skip
+
+
+def test_gpus_are_measured_where_there_are_records(result: Result) -> None:
+    """The H100, in FP16 and in two planes; others by their roofline, in FP16 alone."""
+    found = on_gpus_of(result)
+    for text in ("FP16", "signs:k=2,group=36,coef_bits=8"):
+        for batch in (1, 64):
+            assert found.pop(f"h100, {text}, batch {batch}, measured") == {"measured"}
+    assert len(found) == 2 * (len(gpus()) - 1)
+    for name, evidence in found.items():
+        assert name.endswith(", roofline")
+        assert evidence == {"modelled"}
+
+
+def test_gpus_without_records(result: Result, tmp_path: Path) -> None:
+    """All by their roofline."""
+    space, folder = read_space(), tmp_path / "kept"
+    progress = explore(
+        space, Plan(), tmp_path, Kept(folder), lambda: workers(0, None, folder)
+    )  # fmt: skip
+    found = on_gpus_of(Result(result_of(progress, Plan(), tmp_path)))
+    assert len(found) == 2 * len(gpus())
+    assert all(name.endswith(", roofline") for name in found)
 
 
 @needs_browser

@@ -61,6 +61,7 @@ function ticks(low, high) {
   const every = Math.ceil(found.length / 7);
   return found.filter((_, n) => n % every === 0);
 }
+const gpuClass = (figure) => figure.evidence === "measured" ? "gpu" : "gpu roofline";
 function chart([across, up]) {
   const W = 460, H = 340, L = 62, R = 12, T = 10, B = 44;
   const known = data.points.filter((point) => point.figures[across] && point.figures[up]);
@@ -82,7 +83,7 @@ function chart([across, up]) {
   both.forEach((one) => {
     const figure = one.figures[across], cx = x(middle(figure)), cy = y(middle(one.figures[up]));
     const ends = [clip(x(Math.max(figure.low, 1e-12)), L, W - R), clip(x(figure.high), L, W - R)];
-    svg.append(draw("line", { class: "gpu-line", x1: ends[0], x2: ends[1], y1: cy, y2: cy }), fill(SHAPES.gpu(cx, cy, 5), { class: "gpu" }, [draw("title", {}, `${one.name}: ${shown(figure)} ${data.metrics[across].unit}`)]));
+    svg.append(draw("line", { class: "gpu-line", x1: ends[0], x2: ends[1], y1: cy, y2: cy }), fill(SHAPES.gpu(cx, cy, 5), { class: gpuClass(figure) }, [draw("title", {}, `${one.name}: ${shown(figure)} ${data.metrics[across].unit}`)]));
   });
   const marks = draw("g");
   const ordered = [...known].sort((a, b) => middle(a.figures[across]) - middle(b.figures[across]));
@@ -203,7 +204,7 @@ function rest() {
   const count = data.counts;
   $("summary").textContent = `${count.analytic} candidates priced, ${count.evaluated} formats measured, ${count.synthesized} elements synthesized, ${count.routed} routed, ${count.failed} failed; ${count.front} that no other beats${data.undecided ? `, ${data.undecided} more may be once all their objectives are known` : ""}.`;
   const shapes = Object.entries({ popcount: "popcount", addsub: "addsub", lut: "lut" }).map(([name, text]) => make("li", {}, draw("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, fill(SHAPES[name](6, 6, 4.5), { class: "mark" }, [])), text));
-  $("legend").replaceChildren(...shapes, make("li", {}, draw("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, fill(SHAPES.gpu(6, 6, 4), { class: "gpu" }, [])), "GPU with the float model"), make("li", {}, draw("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, draw("circle", { class: "cloud", cx: 6, cy: 6, r: 3 })), "other candidates"));
+  $("legend").replaceChildren(...shapes, ...[["gpu", "GPU, measured"], ["gpu roofline", "GPU, float model by its roofline"]].map(([name, text]) => make("li", {}, draw("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, fill(SHAPES.gpu(6, 6, 4), { class: name }, [])), text)), make("li", {}, draw("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, draw("circle", { class: "cloud", cx: 6, cy: 6, r: 3 })), "other candidates"));
 }
 function theme() {
   const dark = () => document.documentElement.dataset.theme === "dark" || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);

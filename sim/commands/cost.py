@@ -14,9 +14,9 @@ from models.cli import Commands
 if TYPE_CHECKING:
     from cost.compare import Result
     from cost.engine import Chip
-    from cost.gpu import GpuToken
     from cost.prices import Prices
     from cost.storage import Storage
+    from cost.versus import OnGpu
 
 EXAMPLE = "python -m sim cost LLaMA-2-7B --format ternary --gpu h100 --why"
 
@@ -47,6 +47,8 @@ def add(commands: Commands) -> None:
                      help="write a PNG of perplexity over joules and speed")  # fmt: skip
     sub.add_argument("--perplexity", type=Path, default=Path("docs/records/smollm2"),
                      help="records for --pareto (default: %(default)s)")  # fmt: skip
+    sub.add_argument("--versus", type=Path, metavar="FILE",
+                     help="write a PNG of our joules and speed beside those of --gpu")  # fmt: skip
     sub.add_argument("--json", action="store_true", help="print JSON")
     add_config_flags(sub, skip=("k", "terms", "mapping"))
 
@@ -55,13 +57,16 @@ def run(arguments: Namespace) -> None:
     """Print a line for each model, format and technology, and what a GPU needs."""
     from cost.compare import Result, table
     from cost.engine import token
-    from cost.pictures import breakdown, rooflines
+    from cost.pictures import against, breakdown, rooflines
     from cost.prices import read_tables, table_of
     from cost.storage import storage_of
     from cost.technology import gpus, memories, technologies
     from cost.terms import explain
+    from cost.versus import ends
     from cost.workload import shape_of
 
+    asked = arguments.versus is None or arguments.gpu is not None
+    require(asked, "--gpu", "be given with --versus", "none")
     tables = read_tables(arguments.prices) if arguments.prices else technologies()
     memory = table_of(memories(), "memory", arguments.memory)
     gpu = table_of(gpus(), "gpu", arguments.gpu) if arguments.gpu else None
@@ -92,6 +97,9 @@ def run(arguments: Namespace) -> None:
         print(explain(first.token.terms, "uJ", 1e6))
     if arguments.picture:
         breakdown(results, arguments.picture)
+    if arguments.versus and gpu is not None:
+        chosen = [(name, text, ends(ones)) for name, text, ones in beside]
+        against(results, gpu.name, chosen, arguments.versus)
     if arguments.pareto:
         _pareto(arguments, tables, memory, head, beside)
     if arguments.roofline:
@@ -100,7 +108,7 @@ def run(arguments: Namespace) -> None:
 
 def _gpu(
     arguments: Namespace, gpu: "Prices", head: "Storage", results: "list[Result]"
-) -> list[tuple[str, str, "list[GpuToken]"]]:
+) -> "list[OnGpu]":
     """Return what a GPU needs for each model in FP16 and in each format: name, format, tokens.
 
     What does not fit its memory is said on the error stream and left out.
@@ -125,7 +133,7 @@ def _gpu(
 def _print_ratios(
     arguments: Namespace,
     results: "list[Result]",
-    beside: list[tuple[str, str, "list[GpuToken]"]],
+    beside: "list[OnGpu]",
 ) -> None:
     from cost.versus import ends, ratio
 
@@ -164,7 +172,7 @@ def _pareto(
     tables: "dict[str, Prices]",
     memory: "Prices",
     head: "Storage",
-    beside: list[tuple[str, str, "list[GpuToken]"]],
+    beside: "list[OnGpu]",
 ) -> None:
     """Draw every record of the model whose format costs are known of; say which are left out."""
     from cost.engine import token
@@ -186,8 +194,9 @@ def _pareto(
     for name, text, ones in beside:
         if name == model.name and text == "fp16":
             points += [
-                Point(f"{arguments.gpu} FP16, batch {one.batch}", found.real, one.joules, one.rate)
-                for one in ends(ones) if one.joules is not None
+                Point(f"{arguments.gpu} FP16, batch {one.batch}, {one.origin}", found.real,
+                      one.read_joules, one.rate, not one.measured)
+                for one in ends(ones)
             ]  # fmt: skip
     for line in left_out:
         print(f"left out of the picture: {line}")

@@ -37,6 +37,8 @@ def add(commands: Commands) -> None:
                      help="synthesize on it, not for an ECP5; the space's")  # fmt: skip
     sub.add_argument("--records", type=Path, default=Path("docs/records/smollm2"), metavar="DIR",
                      help="of models compare (default: %(default)s)")  # fmt: skip
+    sub.add_argument("--gpu-records", type=Path, default=Path("docs/records/gpu"), metavar="DIR",
+                     help="of models.gpu record (default: %(default)s)")  # fmt: skip
     sub.add_argument("--workers", type=int, default=2, help="processes (default: 2); 0: this one")
     sub.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, in place of workers here")
     sub.add_argument("--kept", type=Path, metavar="DIR", help="of answers (default: the cache)")
@@ -59,7 +61,8 @@ def run(arguments: Namespace) -> None:
                 arguments.route, arguments.seed)  # fmt: skip
     result = search(
         _space(arguments), plan, arguments.folder, records=arguments.records,
-        kept=arguments.kept, count=arguments.workers, scheduler=arguments.scheduler, say=_say,
+        gpu_records=arguments.gpu_records, kept=arguments.kept, count=arguments.workers,
+        scheduler=arguments.scheduler, say=_say,
     )  # fmt: skip
     if arguments.json:
         rows = [one.candidate.as_json() | one.metrics for one in result.front]
