@@ -6,6 +6,7 @@ from sim.commands import (
     bench,
     characterize,
     cost,
+    coverage,
     demo,
     explore,
     faults,
@@ -26,7 +27,7 @@ from sim.commands import (
 
 COMMANDS = (
     bench, layer, generate, verify, system, utilization, synth, characterize, cost, explore, report,
-    speed, faults, soak, sweep, formats, uart, results, demo,
+    speed, faults, soak, sweep, formats, coverage, uart, results, demo,
 )  # fmt: skip
 """In the order of the help text."""
 

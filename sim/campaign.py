@@ -1,0 +1,146 @@
+"""All benches, part by part, and what each noted: the runs that functional coverage is of."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.config import BUSES, KINDS, MAPPINGS, HardwareConfig
+from models.files import whole_file
+from models.provenance import commit
+from sim.cases import every_kind, random_job
+from sim.formats import run_formats
+from sim.jobs import Job
+from sim.passed import VARIABLE, read_notes
+from sim.rtl import BENCHES, name, run_bench
+from sim.standard import STANDARD
+from sim.sweep import compare, runs
+
+Part = Callable[[], object]
+
+
+def circuits() -> list[HardwareConfig]:
+    """Return a small circuit for each kind of weights, digit and mapping.
+
+    Registers in the tree and sharing of scalers change from one to the next, and so does the bus.
+    """
+    found = []
+    pairs = [(kind, ternary) for kind in KINDS for ternary in (False, True)][1:]
+    for (kind, ternary), digit, mapping in product(pairs, (1, 2, 4), MAPPINGS):
+        number = digit // 2 + (ternary and kind != "popcount") + 1
+        found.append(
+            HardwareConfig(
+                k=4 if kind != "popcount" and ternary else 3,
+                pe=5, lanes=4, act_bits=4, columns=32, views=2, exponents=2,
+                kind=kind, ternary=ternary, digit=digit, mapping=mapping,
+                act_signed=digit != 2 or mapping != "plain",
+                stage_every=number % 2,
+                share=5 if number % 4 > 1 else 0,
+                bus=BUSES[(digit // 2 + MAPPINGS.index(mapping)) % 2],
+            )
+        )  # fmt: skip
+    return found
+
+
+def layers(config: HardwareConfig) -> list[Job]:
+    """Return all layers that go wrong first, and random ones of each shape."""
+    rng = np.random.default_rng(1)
+    pe, lanes = config.pe, config.lanes
+    shapes = product((1, pe - 1, 2 * pe, 2 * pe + 1), (1, lanes - 1, 2 * lanes, 2 * lanes + 1))
+    jobs = every_kind(rng, config)
+    jobs += [random_job(rng, config, out=out, columns=wide, tokens=2) for out, wide in shapes]
+    return [job for job in jobs if runs(job, config)]
+
+
+def parts(folder: Path, seed: int) -> dict[str, Part]:
+    """Return the benches on the standard circuits, each format, and the circuits above."""
+    found: dict[str, Part] = {}
+    for config in STANDARD:
+        bench = partial(run_bench, BENCHES[config.bus], config, folder / "benches", seed=seed)
+        found[f"bench, seed {seed}: {name(config)}"] = bench
+    for kind in KINDS:
+        found[f"formats: {kind}"] = partial(_formats, kind)
+    for config in circuits():
+        found[f"layers: {name(config)}"] = partial(_layers, config, folder)
+    return found
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a part of the benches noted.
+
+    Attributes
+    ----------
+    part : str
+    commit : str
+        On which it ran.
+    notes : dict
+        The lines, and how often each was noted.
+    """
+
+    part: str
+    commit: str
+    notes: dict[str, int]
+
+
+def run(folder: Path, seed: int, progress: Callable[[str], object]) -> Iterator[Kept]:
+    """Run each part that the folder does not have, and give what is kept of every part.
+
+    Parameters
+    ----------
+    folder : Path
+        Keeps a file of each part that passed, so a stopped campaign goes on.
+    progress : callable
+        Told the name of each part before it runs.
+
+    Raises
+    ------
+    RuntimeError
+        A bench failed; it says which test and where its log is.
+    AssertionError
+        An integer differs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for what, part in parts(folder, seed).items():
+        progress(what)
+        file = folder / f"{sha256(what.encode()).hexdigest()[:16]}.json"
+        if not file.is_file():
+            with noting(folder / "notes.jsonl") as notes:
+                part()
+            with whole_file(file) as whole:
+                whole.write_text(json.dumps(vars(Kept(what, commit(), read_notes(notes)))))
+        yield Kept(**json.loads(file.read_text()))
+
+
+def notes_of(kept: Iterable[Kept]) -> Counter[str]:
+    """Return the notes of all parts, and how often each was made."""
+    return sum((Counter(part.notes) for part in kept), Counter())
+
+
+@contextmanager
+def noting(file: Path) -> Iterator[Path]:
+    """Let the benches note in a file, empty at first, what passes."""
+    file.unlink(missing_ok=True)
+    os.environ[VARIABLE] = str(file.absolute())
+    try:
+        yield file
+    finally:
+        del os.environ[VARIABLE]
+
+
+def _layers(config: HardwareConfig, folder: Path) -> None:
+    compare(config, folder, layers(config))
+
+
+def _formats(kind: str) -> None:
+    for cell in run_formats((kind,)):
+        if cell.unequal:
+            raise AssertionError(f"{cell.format} on {kind}: {cell.unequal} integers differ")
