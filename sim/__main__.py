@@ -12,6 +12,7 @@ from sim.commands import (
     faults,
     formats,
     generate,
+    handshake,
     layer,
     report,
     results,
@@ -27,7 +28,7 @@ from sim.commands import (
 
 COMMANDS = (
     bench, layer, generate, verify, system, utilization, synth, characterize, cost, explore, report,
-    speed, faults, soak, sweep, formats, coverage, uart, results, demo,
+    speed, faults, soak, sweep, formats, coverage, handshake, uart, results, demo,
 )  # fmt: skip
 """In the order of the help text."""
 
