@@ -61,16 +61,16 @@ def layers(config: HardwareConfig) -> list[Job]:
 
 
 def parts(folder: Path, seed: int) -> dict[str, Part]:
-    """Return each format, the circuits above, and the benches on the standard circuits.
+    """Return each format, the circuits above, and the bench on a circuit of each kind and bus.
 
-    But for the last of these, the default, which is large and has nothing that others have not.
+    These are the first of the standard ones; on the others, the benches have the same layers.
     """
     found: dict[str, Part] = {}
     for kind in KINDS:
         found[f"formats: {kind}"] = partial(_formats, kind)
     for config in circuits():
         found[f"layers: {name(config)}"] = partial(_layers, config, folder)
-    for config in STANDARD[:-1]:
+    for config in {(one.kind, one.bus): one for one in reversed(STANDARD)}.values():
         bench = partial(run_bench, BENCHES[config.bus], config, folder / "benches", seed=seed)
         found[f"bench, seed {seed}: {name(config)}"] = bench
     return found
