@@ -28,23 +28,26 @@ Part = Callable[[], object]
 
 
 def circuits() -> list[HardwareConfig]:
-    """Return a small circuit for each kind of weights, digit and mapping.
+    """Return a small circuit for each kind of weights and each way to cut activations.
 
-    Registers in the tree and sharing of scalers change from one to the next, and so does the bus.
+    Mapping, registers in the tree, sharing of scalers and bus change from one to the next, so that
+    each meets each kind.
     """
     found = []
     pairs = [(kind, ternary) for kind in KINDS for ternary in (False, True)][1:]
-    for (kind, ternary), digit, mapping in product(pairs, (1, 2, 4), MAPPINGS):
-        number = digit // 2 + (ternary and kind != "popcount") + 1
+    for (number, (kind, ternary)), digit in product(enumerate(pairs), (1, 2, 4)):
+        signed_weights = ternary and kind != "popcount"
+        mapped = (digit // 4 + number) % 2
+        pipeline = digit // 2 + signed_weights + 1
         found.append(
             HardwareConfig(
-                k=4 if kind != "popcount" and ternary else 3,
+                k=4 if signed_weights else 3,
                 pe=5, lanes=4, act_bits=4, columns=32, views=2, exponents=2,
-                kind=kind, ternary=ternary, digit=digit, mapping=mapping,
-                act_signed=digit != 2 or mapping != "plain",
-                stage_every=number % 2,
-                share=5 if number % 4 > 1 else 0,
-                bus=BUSES[(digit // 2 + MAPPINGS.index(mapping)) % 2],
+                kind=kind, ternary=ternary, digit=digit, act_signed=digit != 2,
+                mapping=MAPPINGS[mapped],
+                stage_every=pipeline % 2,
+                share=5 if pipeline % 4 > 1 else 0,
+                bus=BUSES[(digit // 2 + mapped) % 2],
             )
         )  # fmt: skip
     return found

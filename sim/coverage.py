@@ -20,8 +20,11 @@ HOLES = Path(__file__).with_name("holes.toml")
 
 CROSSES: dict[str, tuple[str, ...]] = {
     "formats": ("kind", "format", "codes", "flow"),
-    "circuits": ("kind", "weights", "digit", "mapping"),
-    "pipelines": ("kind", "mapping", "tree", "scalers"),
+    "digits": ("kind", "weights", "digit"),
+    "mappings": ("kind", "weights", "mapping"),
+    "mapped digits": ("digit", "mapping"),
+    "pipelines": ("kind", "tree", "scalers"),
+    "mapped pipelines": ("mapping", "tree", "scalers"),
     "activations": ("kind", "weights", "activations"),
     "pauses": ("kind", "weights", "bus", "flow"),
     "resets": ("kind", "bus", "reset"),
