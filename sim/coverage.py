@@ -33,7 +33,8 @@ CROSSES: dict[str, tuple[str, ...]] = {
     "planes": ("kind", "weights", "planes"),
     "rounding": ("bus", "flow", "rounding"),
     "shapes": ("kind", "rows", "columns"),
-    "features": ("kind", "bus", "feature", "flow"),
+    "features": ("kind", "feature", "flow"),
+    "features on a bus": ("bus", "feature", "flow"),
     "errors of a master": ("error",),
 }
 """Axes that are crossed; all combinations of their values are to be run."""
