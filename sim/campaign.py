@@ -101,8 +101,8 @@ class Kept:
     notes: dict[str, int]
 
 
-def run(folder: Path, seed: int, progress: Callable[[str], object]) -> Iterator[Kept]:
-    """Run each part that the folder does not have, and give what is kept of every part.
+def run(folder: Path, seed: int, progress: Callable[[str], object]) -> None:
+    """Run each part that the folder does not have.
 
     Parameters
     ----------
@@ -120,19 +120,28 @@ def run(folder: Path, seed: int, progress: Callable[[str], object]) -> Iterator[
     """
     folder.mkdir(parents=True, exist_ok=True)
     for what, part in parts(folder, seed).items():
-        progress(what)
-        file = folder / f"{sha256(what.encode()).hexdigest()[:16]}.json"
+        file = _file(folder, what)
         if not file.is_file():
+            progress(what)
             with noting(folder / "notes.jsonl") as notes:
                 part()
             with whole_file(file) as whole:
                 whole.write_text(json.dumps(vars(Kept(what, commit(), read_notes(notes)))))
-        yield Kept(**json.loads(file.read_text()))
 
 
-def notes_of(kept: Iterable[Kept]) -> Counter[str]:
+def kept(folder: Path, seed: int) -> list[Kept | None]:
+    """Return what the folder has of each part; None of those that did not run."""
+    files = [_file(folder, what) for what in parts(folder, seed)]
+    return [Kept(**json.loads(file.read_text())) if file.is_file() else None for file in files]
+
+
+def _file(folder: Path, what: str) -> Path:
+    return folder / f"{sha256(what.encode()).hexdigest()[:16]}.json"
+
+
+def notes_of(parts: Iterable[Kept]) -> Counter[str]:
     """Return the notes of all parts, and how often each was made."""
-    return sum((Counter(part.notes) for part in kept), Counter())
+    return sum((Counter(part.notes) for part in parts), Counter())
 
 
 @contextmanager

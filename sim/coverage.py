@@ -196,12 +196,13 @@ def explanations(crosses: list[Covered]) -> str:
     return "\n".join(lines)
 
 
-def record(crosses: list[Covered], commits: list[str]) -> dict[str, Any]:
+def record(crosses: list[Covered], commits: list[str], ran: int, parts: int) -> dict[str, Any]:
     """Return what is kept of a run, with the command and the commits on which its parts ran."""
     by = made_by("python -m sim", "cocotb", "cocotbext-axi")
     tools = {"verilator": verilator_version(), "compiler": compiler_version()}
     return {
         "by": by | tools | {"commit": ", ".join(commits)},
+        "parts": {"run": ran, "of": parts},
         "crosses": {
             one.name: {
                 "axes": CROSSES[one.name],
@@ -215,4 +216,5 @@ def record(crosses: list[Covered], commits: list[str]) -> dict[str, Any]:
             for one in crosses
         },
         "reasons": explanations(crosses).splitlines(),
+        "unexplained": unexplained(crosses),
     }
