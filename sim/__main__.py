@@ -6,11 +6,13 @@ from sim.commands import (
     bench,
     characterize,
     cost,
+    coverage,
     demo,
     explore,
     faults,
     formats,
     generate,
+    handshake,
     layer,
     report,
     results,
@@ -27,7 +29,7 @@ from sim.commands import (
 
 COMMANDS = (
     bench, layer, generate, verify, system, utilization, synth, timing, characterize, cost, explore,
-    report, speed, faults, soak, sweep, formats, uart, results, demo,
+    report, speed, faults, soak, sweep, formats, coverage, handshake, uart, results, demo,
 )  # fmt: skip
 """In the order of the help text."""
 

@@ -23,6 +23,7 @@ from hwgen.registers import COMMANDS, ERRORS, EVENTS, register_map
 from sim.axi import frames, from_frames, layer_writes
 from sim.cases import every_kind, random_job
 from sim.jobs import Job
+from sim.passed import flagged, passed
 from sim.rtl import bench_config
 
 CONFIG = bench_config()
@@ -43,6 +44,7 @@ class Host:
 
     def __init__(self, dut, idle: float = 0.0, stall: float = 0.0) -> None:
         self.dut = dut
+        self.idle, self.stall, self.interrupted = idle, stall, False
         self.rng = np.random.default_rng(cocotb.RANDOM_SEED)
         ends = {"clock": dut.aclk, "reset": dut.aresetn, "reset_active_level": False}
         self.control = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), **ends)
@@ -139,6 +141,7 @@ class Host:
             f"token and row {wrong[0]}: got {got[tuple(wrong[0])]}, want {want[tuple(wrong[0])]}, "
             f"seed {cocotb.RANDOM_SEED}"
         )
+        passed(CONFIG, job, self.idle, self.stall, interrupted=self.interrupted)
 
     async def done(self) -> None:
         """Wait for the interrupt of a run's end, and clear it."""
@@ -261,6 +264,7 @@ async def misbehaving_master(dut) -> None:
         assert await host.write("errors", ERROR[error])
         assert await host.write("pending", EVENT["error"])
         assert await host.read("errors") == 0
+        flagged(error)
 
     control, layer = REGISTERS["control"].address, REGISTERS["layer_terms"].address
     for address in (1, control + 2, layer + 3):
@@ -348,6 +352,7 @@ async def misplaced_last(dut) -> None:
         await host.done()
         assert await host.read("errors") == ERROR["last"]
         assert await host.write("errors", ERROR["last"])
+        flagged("last")
         await host.run([random_job(rng, CONFIG)])
 
 
@@ -386,6 +391,8 @@ async def starved_and_reset(dut) -> None:
         assert await host.write("enable", 0)
         assert await host.write("watchdog", 0)
         assert await host.write("errors", ERROR["stuck"])
+        if stopped:
+            flagged("stuck")
         assert await host.write("pending", sum(EVENT.values()))
         assert not dut.irq.value
         await ClockCycles(dut.aclk, 50)
@@ -393,4 +400,5 @@ async def starved_and_reset(dut) -> None:
         host.sink.assert_reset()  # it may have taken a part of a vector's results
         for source in host.sources.values():
             source.assert_reset(False)
+        host.interrupted = True
         await host.run([random_job(rng, CONFIG, tokens=2)])

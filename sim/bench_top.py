@@ -15,6 +15,7 @@ from sim.jobs import (
     read_results,
     to_integers,
 )
+from sim.passed import passed
 from sim.rtl import bench_config
 from sim.streams import Sink, Source
 
@@ -73,7 +74,9 @@ async def run(
     return sink, cycle - (first or 0)
 
 
-async def check(dut, jobs: list[Job], idle: float = 0.0, stall: float = 0.0) -> int:
+async def check(
+    dut, jobs: list[Job], idle: float = 0.0, stall: float = 0.0, *, interrupted: bool = False
+) -> int:
     """Run jobs from a reset and compare every integer; return the cycles."""
     await reset(dut)
     sink, cycles = await run(dut, jobs, idle, stall)
@@ -86,6 +89,7 @@ async def check(dut, jobs: list[Job], idle: float = 0.0, stall: float = 0.0) -> 
             f"job {number}, token and row {wrong[0]}: got {got[tuple(wrong[0])]}, "
             f"want {want[tuple(wrong[0])]}, seed {cocotb.RANDOM_SEED}"
         )
+        passed(CONFIG, job, idle, stall, interrupted=interrupted)
     return cycles
 
 
@@ -135,4 +139,4 @@ async def reset_in_the_middle(dut) -> None:
         await reset(dut)
         jobs = [random_job(rng, CONFIG) for _ in range(3)]
         await run(dut, jobs, 0.2, 0.2, limit=int(rng.integers(5, 300)))
-        await check(dut, [random_job(rng, CONFIG)])
+        await check(dut, [random_job(rng, CONFIG)], interrupted=True)

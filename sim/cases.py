@@ -12,6 +12,9 @@ from models.planes import pack
 from models.stage import Stage
 from sim.jobs import Job
 
+FLOWS = ((0.0, 0.0), (0.3, 0.0), (0.0, 0.5), (0.3, 0.5))
+"""Probabilities of pauses of the sources and of the sink: neither, one, the other, and both."""
+
 
 def random_job(
     rng: np.random.Generator,
@@ -106,8 +109,9 @@ def every_kind(rng: np.random.Generator, config: HardwareConfig) -> list[Job]:
     columns, group = min(2 * lanes, most), min(lanes, most)
     whole = random_job(rng, config, out=pe, columns=columns, group=group, opposite=False)
     low, high = config.code_range
-    for code in (low, high, 0):
-        for coefficient in (-(1 << (config.coef_bits - 1)), (1 << (config.coef_bits - 1)) - 1, 0):
+    top = 1 << (config.coef_bits - 1)
+    for code in (low, high, 0, None):
+        for coefficient in (-top, top - 1, 0, None):
             jobs.append(_flat(whole, code, coefficient, lambda bits: np.ones_like(bits)))
     jobs.append(_flat(whole, low, -1, lambda bits: np.zeros_like(bits)))
     jobs.append(replace(whole, stage=mixed(whole.stage, config)))
@@ -144,19 +148,24 @@ def mixed(stage: Stage, config: HardwareConfig) -> Stage:
 
 
 def _flat(
-    job: Job, code: int, coefficient: int, fill: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+    job: Job,
+    code: int | None,
+    coefficient: int | None,
+    fill: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
 ) -> Job:
-    """Copy a job with all codes alike, all coefficients alike, and its planes filled."""
+    """Copy a job with its planes filled, and all codes and coefficients alike where given."""
     stage = job.stage
     planes = pack(fill(np.zeros((stage.k, stage.out, stage.columns), np.uint8)).astype(np.bool_))
-    stage = replace(
-        stage,
-        planes=planes,
-        coefficients=np.full_like(stage.coefficients, coefficient),
-        offset=np.full((stage.views, stage.out, stage.groups), coefficient, np.int16),
-        requantize=None,
+    stage = replace(stage, planes=planes, requantize=None)
+    if coefficient is not None:
+        stage = replace(
+            stage,
+            coefficients=np.full_like(stage.coefficients, coefficient),
+            offset=np.full((stage.views, stage.out, stage.groups), coefficient, np.int16),
+        )
+    return replace(
+        job, stage=stage, codes=job.codes if code is None else np.full_like(job.codes, code)
     )
-    return replace(job, stage=stage, codes=np.full_like(job.codes, code))
 
 
 def _one_sign(config: HardwareConfig) -> list[Job]:

@@ -1,7 +1,7 @@
 """Every format on every kind of circuit: what runs there, in how many passes, and what does not."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,10 +11,12 @@ from hwgen.weights import passes
 from models.bitplane import BitplaneLayer, Path
 from models.codes import Activation
 from models.formats import parse
+from sim.cases import FLOWS
 from sim.engine import Engine
 from sim.fit import fitted
-from sim.jobs import can_link
+from sim.jobs import Job, can_link
 from sim.layer import jobs_of
+from sim.passed import code_limits, passed
 
 OUT, INPUTS, TOKENS = 9, 32, 2
 """Of the layers: more rows than a circuit's, and not whole tiles of them."""
@@ -60,7 +62,8 @@ class Cell:
     passes : list of int
         Of each stage: how often the array goes over a weight word, views included.
     integers, unequal : int
-        Of all stages: compared with the reference, and found different.
+        Of all stages, of the layer's own codes and of extreme ones, with and without pauses:
+        compared with the reference, and found different.
     host : list of str
         Steps between real inputs and outputs that are not the circuit's, but for quantizing the
         inputs and scaling the outputs.
@@ -106,9 +109,16 @@ def run_formats(kinds: tuple[str, ...]) -> Iterator[Cell]:
 
 def _run(layer: BitplaneLayer, x: torch.Tensor, engine: Engine, config: HardwareConfig) -> Cell:
     jobs = jobs_of(layer, x, config)
-    outcome = engine.run(jobs)
-    wanted = [job.expected() for job in jobs]
-    pairs = zip(outcome.results, wanted, strict=True)
+    tried = [one for job in jobs for one in (job, *extremes(job))]
+    wanted = [job.expected() for job in tried]
+    unequal = 0
+    for idle, stall in FLOWS:
+        results = engine.run(tried, idle=idle, stall=stall).results
+        for job, got, want in zip(tried, results, wanted, strict=True):
+            wrong = int((got != want).sum())
+            unequal += wrong
+            if not wrong:
+                passed(config, job, idle, stall, format=layer.name)
     return Cell(
         format=layer.name,
         kind=config.kind,
@@ -118,10 +128,16 @@ def _run(layer: BitplaneLayer, x: torch.Tensor, engine: Engine, config: Hardware
             for stage in (job.stage, job.link)
             if stage is not None
         ],
-        integers=sum(want.size for want in wanted),
-        unequal=sum(int((got != want).sum()) for got, want in pairs),
+        integers=len(FLOWS) * sum(want.size for want in wanted),
+        unequal=unequal,
         host=host_steps(layer, config),
     )
+
+
+def extremes(job: Job) -> list[Job]:
+    """Return the job with all codes the smallest that there are, the largest, and 0."""
+    codes = (*code_limits(job), 0)
+    return [replace(job, codes=np.full_like(job.codes, code)) for code in dict.fromkeys(codes)]
 
 
 def host_steps(layer: BitplaneLayer, config: HardwareConfig) -> list[str]:

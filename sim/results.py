@@ -102,7 +102,17 @@ def _mutations(file: Path) -> str:
         [name, f"`{one['from']}`", f"`{one['to']}`", _found(one["proof"]), _found(one["bench"])]
         for name, one in _read(file).items()
     ]  # fmt: skip
-    return _table(["circuit", "from", "to", "proof", "bench"], rows)
+    return _table(["mutant", "from", "to", "proof", "bench"], rows)
+
+
+def _coverage(file: Path) -> str:
+    record = _read(file)
+    heads = ["bins", "run", "explained", "unexplained", "impossible", "layers"]
+    rows = [
+        [name, " x ".join(one["axes"]), *(str(one[head]) for head in heads)]
+        for name, one in record["crosses"].items()
+    ]
+    return "\n".join([_table(["cross", "of", *heads], rows), "", *record["reasons"]])
 
 
 def _found(value: object) -> str:
@@ -126,6 +136,8 @@ SECTIONS: tuple[tuple[str, str, str, Callable[[Path], str]], ...] = (
     ("Texts by the circuit", "generate.json",
      "python -m sim verify FILE --record docs/records/generate.json", _texts),
     ("Long runs", "soak.json", "python -m sim soak --layers 1000 --circuits 40", _soak),
+    ("Functional coverage of the benches", "coverage.json",
+     "python -m sim coverage -o docs/records/coverage.json", _coverage),
     ("What is broken on purpose is found", "mutations.json", "python tests/mutations.py",
      _mutations),
 )  # fmt: skip

@@ -15,12 +15,13 @@ from hwgen.config import HardwareConfig
 from hwgen.emit import verilog
 from models.files import whole_file
 from sim.axi_engine import AxiEngine
-from sim.cases import every_kind, random_job
+from sim.cases import FLOWS, every_kind, random_job
 from sim.configurations import parameters
 from sim.counts import count_ones
 from sim.engine import Engine
 from sim.jobs import Job
 from sim.library import build_library
+from sim.passed import passed
 
 LAYERS = 12
 """Layers that each circuit runs, with pauses and without."""
@@ -103,8 +104,15 @@ def sweep(start: Sweep, state: Path, progress: Callable[[int], object]) -> Sweep
     return found
 
 
-def compare(config: HardwareConfig, folder: Path) -> int:
+def compare(config: HardwareConfig, folder: Path, jobs: list[Job] | None = None) -> int:
     """Build a circuit and run layers on it; return how many integers were equal to the reference.
+
+    Parameters
+    ----------
+    folder : Path
+        Takes the library while it is in use.
+    jobs : list of Job or None
+        The layers; those of :func:`jobs_for` if not given.
 
     Raises
     ------
@@ -113,7 +121,7 @@ def compare(config: HardwareConfig, folder: Path) -> int:
     RuntimeError
         The circuit is stuck, or it cannot be built.
     """
-    jobs = jobs_for(config)
+    jobs = jobs_for(config) if jobs is None else jobs
     with TemporaryDirectory(prefix="planesmith-") as name:
         source = Path(name, "top.v")
         source.write_text(count_ones(verilog(config)))
@@ -122,7 +130,7 @@ def compare(config: HardwareConfig, folder: Path) -> int:
     engine = made(config, library=library)
     compared = 0
     try:
-        for idle, stall in ((0.0, 0.0), (0.3, 0.5)):
+        for idle, stall in FLOWS:
             done = engine.run(jobs, idle=idle, stall=stall, seed=1)
             results = done if isinstance(done, list) else done.results
             for number, (job, got) in enumerate(zip(jobs, results, strict=True)):
@@ -130,6 +138,7 @@ def compare(config: HardwareConfig, folder: Path) -> int:
                 if wrong:
                     raise AssertionError(f"layer {number}, idle {idle}: {wrong} integers differ")
                 compared += got.size
+                passed(config, job, idle, stall)
     finally:
         engine.close()
     library.unlink(missing_ok=True)
@@ -139,13 +148,14 @@ def compare(config: HardwareConfig, folder: Path) -> int:
 def jobs_for(config: HardwareConfig) -> list[Job]:
     """Return layers for a circuit, those that go wrong first among them."""
     rng = np.random.default_rng(1)
-    jobs = [job for job in every_kind(rng, config) if _runs(job, config)]
+    jobs = [job for job in every_kind(rng, config) if runs(job, config)]
     chosen = rng.permutation(len(jobs))[: LAYERS - 4]
     more = [random_job(rng, config, tokens=2) for _ in range(4)]
-    return [jobs[n] for n in chosen] + [job for job in more if _runs(job, config)]
+    return [jobs[n] for n in chosen] + [job for job in more if runs(job, config)]
 
 
-def _runs(job: Job, config: HardwareConfig) -> bool:
+def runs(job: Job, config: HardwareConfig) -> bool:
+    """Whether a circuit can run a job, or refuses it."""
     try:
         job.tiling(config)
     except ValueError:

@@ -8,7 +8,7 @@ from hwgen.axi_stream import BeatsFromWords, WordsFromBeats, word_layout
 from hwgen.buffer import ParameterBuffer
 from hwgen.config import HardwareConfig
 from hwgen.emit import emit_parts
-from hwgen.layer_queue import shape_layout
+from hwgen.layer_queue import LayerQueue, descriptor_layout, shape_layout
 from hwgen.layouts import layer_layout, output_layout, width_of
 from hwgen.output import OutputBuffer
 from hwgen.run_control import COUNTERS_LAYOUT, PORTS, PORTS_LAYOUT, RunControl
@@ -277,6 +277,62 @@ endmodule
 """
 
 
+def queue_check(text: dict[str, str]) -> str:
+    """Check the queue of layers: each is offered once a vector, its shape once, in order."""
+    descriptor, shape = descriptor_layout(TINY), shape_layout(TINY)
+    bits = layer_layout(TINY).size
+    parts = ", ".join(
+        f"layer_{name}" if name != "vectors" else "descriptor_vectors"
+        for name in reversed([name for name, _ in shape])
+    )
+    return f"""{text["layer_queue"]}
+module check(input clk, rst, push, run, o_ready, shapes_ready, follow,
+  input [{descriptor.size - 1}:0] descriptor);
+wire fits, full, o_valid, shapes_valid;
+wire [{width_of(TINY.layer_queue) - 1}:0] level;
+wire [{bits - 1}:0] o;
+wire [{shape.size - 1}:0] shapes;
+{fields_of("descriptor", descriptor)}
+wire [{bits - 1}:0] layer = descriptor_layer;
+{fields_of("layer", layer_layout(TINY))}
+layer_queue dut(.clk(clk), .rst(rst), .push(push), .run(run), .o__ready(o_ready),
+  .shapes__ready(shapes_ready), .fits(fits), .full(full), .level(level), .o__payload(o),
+  .o__valid(o_valid), .shapes__payload(shapes), .shapes__valid(shapes_valid),
+  .descriptor(descriptor));
+{HEAD}
+reg [{descriptor.size - 1}:0] before;
+reg ran = 0;
+always @(posedge clk) begin before <= descriptor; ran <= started && run; end
+always @* begin
+  assume (!push || (started && fits && !full && descriptor == before));
+  assume (!ran || run || level == 0);
+  assume (descriptor_vectors < 3);
+end
+{rule("o", "o_valid", "o_ready", "o", bits, "assert")}
+{rule("s", "shapes_valid", "shapes_ready", "shapes", shape.size, "assert")}
+{order("push", f"{{{parts}}}", "shapes_valid && shapes_ready", "shapes", shape.size, 4)}
+wire issue = o_valid && o_ready && started;
+reg [3:0] due = 0, due_before = 0, due_then = 0;
+reg [{bits - 1}:0] layer_then;
+reg follows = 0;
+always @(posedge clk) if (started) begin
+  due <= due + (push ? descriptor_vectors : 0) - issue;
+  if (!follows && push && follow) begin
+    follows <= 1; layer_then <= layer; due_before <= due - issue; due_then <= descriptor_vectors;
+  end else if (follows && issue) begin
+    if (due_before != 0) due_before <= due_before - 1; else due_then <= due_then - 1;
+    if (due_before == 0 && due_then == 1) follows <= 0;
+  end
+end
+always @* if (started) begin
+  if (issue) assert (due != 0);
+  if (follows && issue && due_before == 0) assert (o == layer_then);
+  if (level == 0 && !push) assert (due == 0 && inside == 0);
+end
+endmodule
+"""
+
+
 def sequencer_check(text: dict[str, str]) -> str:
     """Check the steps of a layer: step n by division, not by counting; its waits and claims."""
     layer, step = layer_layout(TINY), step_layout(TINY)
@@ -427,6 +483,7 @@ def components() -> dict[str, wiring.Component]:
         "parameter_buffer": ParameterBuffer(data.ArrayLayout(4, 1), 2, 2),
         "axi_lite": AxiLite(),
         "activation_frames": ActivationFrames(TINY),
+        "layer_queue": LayerQueue(TINY),
         "sequencer": Sequencer(TINY),
         "run_control": RunControl(TINY),
     }
@@ -438,6 +495,7 @@ CHECKS = {
     "parameter_buffer": parameter_check,
     "axi_lite": lite_check,
     "activation_frames": frames_check,
+    "layer_queue": queue_check,
     "sequencer": sequencer_check,
     "run_control": run_check,
 }

@@ -20,6 +20,7 @@ CYCLES = {
     "parameter_buffer": 8,
     "axi_lite": 8,
     "activation_frames": 8,
+    "layer_queue": 5,
     "sequencer": 10,
     "run_control": 6,
 }
@@ -31,6 +32,11 @@ MUTANTS = {
     "parameter_buffer": ("parameter_buffer", "= take & in_bundle;", "= take;"),
     "axi_lite": ("axi_lite", "rdata <= read_data;", "rdata <= { read_data[0], read_data[31:1] };"),
     "activation_frames": ("activation_frames", "= last_word & last_group;", "= last_word;"),
+    "layer_queue": (
+        "layer_queue",
+        "shape = shapes__valid & shapes__ready;",
+        "shape = shapes__valid;",
+    ),
     "sequencer": ("sequencer", "claim = valid & due_room;", "claim = valid & due_coefficients;"),
     "run_control": ("run_control", " + works;", " + running;"),
 }
