@@ -304,7 +304,8 @@ def registers(config: HardwareConfig, module: str) -> dict[str, int]:
 )  # fmt: skip
 def test_registers_of_steps_are_those_of_the_netlist(changes: dict[str, Any]) -> None:
     """All that have the width of a step, or of a step and its slot, are registers of one."""
-    config = HardwareConfig(**{"pe": 4, "lanes": 8, "columns": 64, "rows": 64} | changes)
+    small: dict[str, Any] = {"pe": 4, "lanes": 8, "columns": 64, "rows": 64}
+    config = HardwareConfig(**small | changes)
     step, slotted = step_layout(config).size, slot_layout(config).size
     array = registers(config, "pe_array")
     assert sum(bits for bits in array.values() if bits == step) == array_step_bits(config)

@@ -148,7 +148,8 @@ def test_table_of_the_page_is_the_record() -> None:
 def test_circuits_have_every_value() -> None:
     found = [of_circuit(config) for config in campaign.circuits()]
     for axis in found[0]:
-        assert {one[axis] for one in found} == set(VALUES[axis]), axis
+        values = [one[axis] for one in found]
+        assert all(value in values for value in VALUES[axis]), axis
 
 
 def test_table_has_a_row_for_each_cross() -> None:
