@@ -986,10 +986,10 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   reg [23:0] value;
   reg [10:0] value_0;
   reg value_valid;
+  reg [13:0] x_group_sum;
   reg [13:0] x_group_sum_0;
   input [10:0] x_sum;
   wire [10:0] x_sum;
-  reg [10:0] x_value;
   always @(posedge clk)
     leaving_5 <= leaving_4;
   always @(posedge clk)
@@ -1011,11 +1011,11 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   assign _02_ = ~ last_slot;
   assign _03_ = \drain.slot  + 1'h1;
   assign _04_ = value_valid & value[10];
-  assign _05_ = ! value[23:22];
-  assign _06_ = value_valid & _05_;
-  assign _07_ = _06_ & value[8];
-  assign _08_ = value[9] ? 14'h0000 : x_group_sum_0;
-  assign _09_ = $signed(_08_) + $signed(x_value);
+  assign _05_ = ! \drain.slot ;
+  assign _06_ = drain_valid & _05_;
+  assign _07_ = _06_ & \drain.step [8];
+  assign _08_ = \drain.step [9] ? 14'h0000 : x_group_sum_0;
+  assign _09_ = $signed(_08_) + $signed(x_sum);
   assign _10_ = \drain.slot [0] ? sums[43:33] : sums[32:22];
   assign _11_ = \drain.slot [0] ? sums[21:11] : sums[10:0];
   assign _12_ = \drain.slot [1] ? _10_ : _11_;
@@ -1030,7 +1030,7 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   always @(posedge clk)
     total <= summed;
   always @(posedge clk)
-    x_value <= x_sum;
+    x_group_sum <= x_group_sum_0;
   always @(posedge clk)
     leaving_0 <= { done[10:3], 1'h0, done[1:0] };
   always @(posedge clk)
@@ -1120,7 +1120,7 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
     .total_valid(summed_valid),
     .use_offset(_15_),
     .value(value_0),
-    .x_sum(x_group_sum_0)
+    .x_sum(x_group_sum)
   );
   assign done[2] = 1'h0;
   assign results = { leaving_6[3], requantizer_0__result };
