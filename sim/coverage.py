@@ -1,7 +1,6 @@
 """Functional coverage: combinations of what the benches ran, those they did not, and why not."""
 
 import json
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.checks import require
+from models.files import read_toml
 from models.provenance import made_by
 from sim.formats import LAYERS
 from sim.passed import AXES
@@ -116,7 +116,7 @@ class Covered:
 
 def reasons(file: Path = HOLES) -> list[Reason]:
     """Read the reasons; ``ValueError`` if one is of bins that there are not."""
-    return [Reason(**entry) for entry in tomllib.loads(file.read_text())["hole"]]
+    return [Reason(**entry) for entry in read_toml(file)["hole"]]
 
 
 def covered(notes: Mapping[str, int], given: list[Reason]) -> list[Covered]:

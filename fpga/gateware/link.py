@@ -7,9 +7,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
 
 from fpga.frames import MOST_UNITS, REPLY, REQUEST, Kind, Status
+from fpga.gateware.store import LATENCY
 
-READ_CYCLES = 6
-"""Cycles from an address to what is there, at most."""
+READ_CYCLES = LATENCY + 2
+"""Cycles from an address to what is there, at most: in the store, and there and back."""
 
 
 class Link(wiring.Component):
