@@ -267,7 +267,7 @@ class HardwareConfig:
     def latency(self) -> int:
         """Cycles of a layer beyond its steps: from the first input to the last output, both in."""
         more = (self.exponents > 0) + self.gathers + self.requantize_cycles
-        return 17 + self.depth + self.slots + more
+        return 18 + self.depth + self.slots + more
 
     @property
     def requantize_cycles(self) -> int:

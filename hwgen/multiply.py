@@ -1,6 +1,6 @@
 """Multiplication in parts, each of which fits a multiplier of an FPGA."""
 
-from amaranth import Module, Mux, Value
+from amaranth import Module, Value
 
 from hwgen.tree import delay
 
@@ -8,20 +8,12 @@ PART = 16
 """Bits of one factor that a multiplier takes; the other has at most as many, and a sign."""
 
 
-def partial_products(
-    m: Module, name: str, value: Value, factor: Value, when: Value | None = None
-) -> list[Value]:
-    """Return registers of products, of which number ``n`` counts ``2 ** (PART * n)`` times.
-
-    They become 0 unless ``when``.
-    """
+def partial_products(m: Module, name: str, value: Value, factor: Value) -> list[Value]:
+    """Return registers of products, of which number ``n`` counts ``2 ** (PART * n)`` times."""
     starts = range(0, len(value), PART)
     parts: list[Value] = [value[start : start + PART] for start in starts]
     parts[-1] = parts[-1].as_signed()
-    products = [part * factor for part in parts]
-    if when is not None:
-        products = [Mux(when, product, 0) for product in products]
-    return [delay(m, f"{name}_{n}", product) for n, product in enumerate(products)]
+    return [delay(m, f"{name}_{n}", part * factor) for n, part in enumerate(parts)]
 
 
 def added(parts: list[Value]) -> Value:

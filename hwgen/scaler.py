@@ -14,9 +14,9 @@ from hwgen.tree import delay
 class Scaler(wiring.Component):
     """Add up words to groups, and groups times coefficients to rows, for ``slots`` rows in turn.
 
-    Six stages, a row a cycle: where the value belongs; ``value`` joins the group sum; that meets
-    its coefficient, and ``x_sum`` its offset, in parts; the two products' parts are added; these
-    are; they join the row's total.
+    Seven stages, a row a cycle: where the value belongs; ``value`` joins the group sum; that, its
+    coefficient, ``x_sum`` and its offset travel to the multipliers; they meet there, in parts; the
+    two products' parts are added; these are; they join the row's total.
     With ``exponents`` there is one more, in which they are shifted. Where rows gather their groups
     themselves, values are group sums.
 
@@ -26,17 +26,18 @@ class Scaler(wiring.Component):
         Where the next cycle's value belongs (``sum_term``: term and view); it begins the group;
         there is one. Not where rows gather.
     value : In(signed ``dot_bits``; ``sum_bits`` where rows gather)
-    coefficient, offset : In(signed ``coef_bits``)
-        Factors of the group sum and of the group's sum of activations: with the value.
-    x_sum : In(signed ``sum_bits``), use_offset : In(1)
-        A cycle after the value.
+    coefficient, offset : In(signed ``coef_bits``), use_offset : In(1)
+        Factors of the group sum and, if it is used, of the group's sum of activations: with the
+        value.
+    x_sum : In(signed ``sum_bits``)
+        Two cycles after the value.
     exponent : In
-        With ``exponents``: the products count ``2**exponent`` times; four cycles after the value.
+        With ``exponents``: the products count ``2**exponent`` times; five cycles after the value.
     total_slot, total_first, total_valid : In
-        Where the products belong; they begin the row; there are any. Three cycles after the value,
-        four with ``exponents``.
+        Where the products belong; they begin the row; there are any. Four cycles after the value,
+        five with ``exponents``.
     total : Out(signed ``acc_bits``)
-        Five cycles after the value, six with ``exponents``.
+        Six cycles after the value, seven with ``exponents``.
     """
 
     sum_slot: Signal
@@ -92,12 +93,12 @@ class Scaler(wiring.Component):
         if not config.gathers:
             where = Cat(self.sum_slot, self.sum_term), self.sum_first, self.sum_valid
             group_sum = self._joined(m, "group_sums", where, self.value, config.sum_bits)
-        group_sum = delay(m, "group_sum", group_sum)
-        coefficient = delay(m, "coefficient_held", self.coefficient)
-        offset = delay(m, "offset_held", self.offset)
+        group_sum = delay(m, "group_sum", group_sum, 2)
+        coefficient = delay(m, "coefficient_held", self.coefficient, 2)
+        offset = delay(m, "offset_held", Mux(self.use_offset, self.offset, 0), 2)
         both = zip(
             partial_products(m, "product", group_sum, coefficient),
-            partial_products(m, "x_product", self.x_sum, offset, self.use_offset),
+            partial_products(m, "x_product", self.x_sum, offset),
             strict=True,
         )
         parts = [delay(m, f"both_{n}", sum(pair)) for n, pair in enumerate(both)]

@@ -30,7 +30,7 @@ class Scaling(wiring.Component):
     ``s * scalers + m`` of the tile. With no more slots than digits, this keeps up with the array
     whatever the group, and scalers add up words to groups. With more, each row gathers its groups,
     and no step may end one within ``slots`` cycles of another. The results of slot ``s`` leave
-    ``7 + requantize_cycles + s`` cycles after ``ends``, one later with ``exponents``, one later
+    ``8 + requantize_cycles + s`` cycles after ``ends``, one later with ``exponents``, one later
     where rows gather; those of further views follow, view by view.
 
     Members
@@ -91,6 +91,7 @@ class Scaling(wiring.Component):
 
         drain_valid, drain = stage("drain")
         value_valid, value = stage("value")
+        held_valid, held = stage("held")
         factor_valid, factor = stage("factor")
         product_valid, product = stage("product")
         summed_valid, summed = stage("summed")
@@ -112,7 +113,8 @@ class Scaling(wiring.Component):
 
         m.d.sync += [
             value_valid.eq(drain_valid), value.eq(drain),
-            factor_valid.eq(value_valid & value.step.last_word), factor.eq(value),
+            held_valid.eq(value_valid & value.step.last_word), held.eq(value),
+            factor_valid.eq(held_valid), factor.eq(held),
             product_valid.eq(factor_valid), product.eq(factor),
             summed_valid.eq(product_valid), summed.eq(product),
             total_valid.eq(grown_valid), total.eq(grown),
@@ -124,7 +126,7 @@ class Scaling(wiring.Component):
         grown_view, _ = view_of(grown.step, config)
         total_view, last_view = view_of(total.step, config)
         if config.gathers:
-            x_group_sum = delay(m, "x_group_sum", choose(drain_view, x_group_sums), 2)
+            x_group_sum = delay(m, "x_group_sum", choose(drain_view, x_group_sums), 3)
         else:
             x_group_sum = self._x_group_sum(m, drain_valid, drain, value)
         m.d.comb += [
@@ -155,7 +157,7 @@ class Scaling(wiring.Component):
                 scaler.value.eq(row_value),
                 scaler.coefficient.eq(self.coefficients[number]),
                 scaler.offset.eq(self.offsets[number]),
-                scaler.use_offset.eq(factor.step.last_term & factor.step.offset),
+                scaler.use_offset.eq(value.step.last_term & value.step.offset),
                 scaler.x_sum.eq(x_group_sum),
                 scaler.total_slot.eq(grown.slot),
                 scaler.total_first.eq(
@@ -214,7 +216,7 @@ class Scaling(wiring.Component):
     ) -> Value:
         """Add up the group's sum of activations, for all rows: an adder a view serves them.
 
-        A cycle before it is due, so that a register lies between the adder and all multipliers.
+        Two cycles before it is due: registers lie between the adder and all multipliers.
         """
         config = self.config
         view, _ = view_of(drain.step, config)
@@ -229,7 +231,7 @@ class Scaling(wiring.Component):
                 m.d.sync += x_group_sum.eq(before + self.x_sum)
             found.append(x_group_sum)
         value_view, _ = view_of(value.step, config)
-        return delay(m, "x_group_sum", choose(value_view, found))
+        return delay(m, "x_group_sum", choose(value_view, found), 2)
 
     def _results(
         self, m: Module, ends_row: Signal, total: data.View, view: Value

@@ -218,4 +218,4 @@ def test_registers_of_the_tree(parameters: dict[str, Any], levels: int, depth: i
     """Every ``stage_every`` levels but the last, and one where operands are selected."""
     config = HardwareConfig(**parameters)
     assert (config.levels, config.depth) == (levels, depth)
-    assert config.latency == 24 + depth + config.slots
+    assert config.latency == 25 + depth + config.slots

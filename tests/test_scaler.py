@@ -71,20 +71,17 @@ def add_tile(
                     cycle + 1,
                     coefficient=int(row.coefficients[group, term]),
                     offset=int(row.offsets[group]),
-                )
-                plan.say(
-                    cycle + 2,
-                    x_sum=int(row.x_sums[group]),
                     use_offset=use_offset and last_term,
                 )
+                plan.say(cycle + 3, x_sum=int(row.x_sums[group]))
                 plan.say(
-                    cycle + 4,
+                    cycle + 5,
                     total_slot=slot,
                     total_first=group == 0 and term == 0,
                     total_valid=1,
                 )
                 if group == groups - 1 and last_term:
-                    plan.totals[cycle + 6] = row.total(use_offset)
+                    plan.totals[cycle + 7] = row.total(use_offset)
             plan.cycle += 1
 
 
@@ -99,7 +96,7 @@ def run(config: HardwareConfig, plan: Schedule, seed: int) -> None:
     ]
 
     async def bench(ctx: SimulatorContext) -> None:
-        for cycle in range(plan.cycle + 7):
+        for cycle in range(plan.cycle + 8):
             said = {"sum_valid": 0, "total_valid": 0} | plan.ports.get(cycle, {})
             for port in noisy:
                 ctx.set(port, int(rng.integers(0, 1 << 32)) & ((1 << len(port)) - 1))

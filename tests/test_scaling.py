@@ -123,7 +123,7 @@ class Traffic:
 
 def latency(config: HardwareConfig) -> int:
     """Cycles from ``ends`` to the results of the first slot."""
-    return 7 + config.requantize_cycles + config.gathers
+    return 8 + config.requantize_cycles + config.gathers
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.2])

@@ -69,10 +69,10 @@ def test_example_of_the_architecture_page() -> None:
     tiling = Tiling.of(stage_of(576, 576, 64), config)
     assert tiling == Tiling(9, 9, 2, 2, 2, 8, slots=8)
     assert (tiling.row_words, tiling.words, tiling.steps) == (18, 162, 2592)
-    assert (config.scalers, config.slots, config.latency) == (8, 8, 32)
+    assert (config.scalers, config.slots, config.latency) == (8, 8, 33)
     wide = HardwareConfig(digit=4)
     assert Tiling.of(stage_of(576, 576, 64), wide).steps == 648
-    assert (wide.scalers, wide.slots, wide.latency) == (32, 2, 26)
+    assert (wide.scalers, wide.slots, wide.latency) == (32, 2, 27)
 
 
 def requantize(bits: int = 8, scale: int = 1, views: int = 1) -> Requantize:
