@@ -13,12 +13,12 @@ from fpga.boards import Board
 from fpga.capacity import check_fit
 from fpga.description import FILE
 from fpga.design import Design
-from fpga.families import CALLS, FAMILIES, NETLIST, REPORT, pack, place
+from fpga.families import CALLS, COUNTS, FAMILIES, NETLIST, REPORT, pack, place, synthesize
 from fpga.figures import Figures, figures_of
-from fpga.tools import run_tool, tool_version
+from fpga.tools import tool_version
 from models.files import alone_in, whole_set
 
-RESULT, COUNTS = "build.json", "counts.json"
+RESULT = "build.json"
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,7 @@ def build(
                 (work / "board.v").write_text(design.verilog)
                 (work / family.constraints).write_text(design.constraints)
                 design.description.write(work / FILE)
-                script = f"read_verilog -sv board.v; {family.synthesis} -top board"
-                script += f"; write_json {NETLIST}; tee -q -o {COUNTS} stat -json"
-                run_tool("yosys", ["-q", "-p", script], work)
+                synthesize(board, work)
         check_fit(board, design.description.config, json.loads((sources / COUNTS).read_text()))
         found = {}
         for seed in seeds:

@@ -1,24 +1,32 @@
-"""Registers that move into multipliers of the ECP5: what is computed stays the same, cycle by cycle."""
+"""Registers that move into multipliers of the ECP5: each cycle computes what it did before."""
 
 import json
 from pathlib import Path
 
 import pytest
+
 from fpga.families import FAMILIES
 from fpga.multipliers import absorb
 from fpga.tools import run_tool
 
-BITS = 18
+
+def pins(name: str, bits: int) -> str:
+    """Return the pins of a number, from its highest bit on."""
+    return ", ".join(f"{name}{n}" for n in reversed(range(bits)))
+
 
 MODEL = f"""
 module MULT18X18D(
-{"".join(f"  input A{n}, input B{n}, input C{n}, output P{n}, output P{n + BITS}, " for n in range(BITS))}
-  input SIGNEDA, input SIGNEDB, input SOURCEA, input SOURCEB, input CLK0, input CE0, input RST0);
+  {pins("A", 18)}, {pins("B", 18)}, {pins("C", 18)}, {pins("P", 36)},
+  SIGNEDA, SIGNEDB, SOURCEA, SOURCEB, CLK0, CE0, RST0);
+  input {pins("A", 18)}, {pins("B", 18)}, {pins("C", 18)};
+  input SIGNEDA, SIGNEDB, SOURCEA, SOURCEB, CLK0, CE0, RST0;
+  output {pins("P", 36)};
   parameter REG_INPUTA_CLK = "NONE";
   parameter REG_INPUTB_CLK = "NONE";
   parameter REG_OUTPUT_CLK = "NONE";
-  wire [17:0] a = {{{", ".join(f"A{n}" for n in reversed(range(BITS)))}}};
-  wire [17:0] b = {{{", ".join(f"B{n}" for n in reversed(range(BITS)))}}};
+  wire [17:0] a = {{{pins("A", 18)}}};
+  wire [17:0] b = {{{pins("B", 18)}}};
   reg [17:0] a_held = 0, b_held = 0;
   reg [35:0] p_held = 0;
   wire [17:0] a_now = REG_INPUTA_CLK == "NONE" ? a : a_held;
@@ -30,8 +38,7 @@ module MULT18X18D(
     if (RST0) {{a_held, b_held, p_held}} <= 0;
     else if (CE0) {{a_held, b_held, p_held}} <= {{a, b, p}};
   end
-  assign {{{", ".join(f"P{n}" for n in reversed(range(2 * BITS)))}}} =
-    REG_OUTPUT_CLK == "NONE" ? p : p_held;
+  assign {{{pins("P", 36)}}} = REG_OUTPUT_CLK == "NONE" ? p : p_held;
 endmodule
 """
 """The multiplier as Lattice's TN1267, "ECP5 sysDSP Usage Guide", has it, as far as it is used."""
@@ -47,7 +54,11 @@ HELD = """
   always @* z = rz;"""
 CASES = {
     "both": ("ra <= a; rb <= b; y <= ra * rb;", 6 + 6 + 12, 3),
-    "factor_of_two": ("ra <= a; rb <= b; y <= ra * rb; rz <= ra * $signed({1'b0, rc});", 6 + 6 + 12 + 12 + 4, 6),
+    "factor_of_two": (
+        "ra <= a; rb <= b; y <= ra * rb; rz <= ra * $signed({1'b0, rc});",
+        6 + 6 + 12 + 12 + 4,
+        6,
+    ),
     "factor_not_held": ("ra <= a; y <= ra * b;", 12, 1),
     "enabled": ("idle <= !en; if (en | idle) ra <= a; rb <= b; y <= ra * rb;", 12, 1),
     "reset": ("ra <= a; rb <= b; y <= en ? ra * rb : 0;", 12, 2),

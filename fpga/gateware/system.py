@@ -12,7 +12,8 @@ from amaranth import (
     Signal,
     Value,
 )
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out, connect
 
 from fpga.frames import STREAMS, Region
@@ -73,8 +74,9 @@ class System(wiring.Component):
 
         writes = self._connect_link(m, receiver, sender, link, registers, store)
         connect(m, engine.o, drain.i)
-        streams = [getattr(engine, f"i_{name}") for name in STREAMS]
-        for number, (fetcher, stream) in enumerate(zip(fetchers.values(), streams, strict=True)):
+        streams = {name: getattr(engine, f"i_{name}") for name in STREAMS}
+        streams["layers"] = self._queue(m, streams["layers"])
+        for number, (name, fetcher) in enumerate(fetchers.items()):
             given = registers.slices[number]
             m.d.comb += [
                 fetcher.start.eq(registers.start),
@@ -83,11 +85,11 @@ class System(wiring.Component):
                 fetcher.end.eq(given.end),
                 fetcher.passes.eq(given.passes),
                 fetcher.beat.eq(store.beat),
-                stream.payload.eq(fetcher.o.payload),
-                stream.valid.eq(fetcher.o.valid),
-                fetcher.o.ready.eq(stream.ready),
+                streams[name].payload.eq(fetcher.o.payload),
+                streams[name].valid.eq(fetcher.o.valid),
+                fetcher.o.ready.eq(streams[name].ready),
             ]
-        passed = [stream.valid & stream.ready for stream in (*streams, engine.o)]
+        passed = [words.valid & words.ready for words in (*streams.values(), engine.o)]
         weights = engine.i_weights
         m.d.comb += [
             own.clk.eq(ClockSignal()),
@@ -104,6 +106,19 @@ class System(wiring.Component):
         m.d.comb += registers.drained.eq(~drain.wanted)
         self._share(m, link, writes, drain, list(fetchers.values()), store)
         return m
+
+    @staticmethod
+    def _queue(m: Module, layers: stream.Interface) -> stream.Interface:
+        """Return what takes layers for the engine, and holds two.
+
+        Whether the engine takes one depends on all that its next step needs: too late for a fetcher
+        to hear of in the same cycle.
+        """
+        bits = len(Value.cast(layers.payload))
+        queue = SyncFIFO(width=bits, depth=2)
+        m.submodules.queue = DomainRenamer("engine")(queue)
+        connect(m, queue.r_stream, layers)
+        return queue.w_stream
 
     def _connect_link(
         self, m: Module, receiver: Placed, sender: Placed, link: Placed, registers: Placed,

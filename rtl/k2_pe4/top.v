@@ -810,8 +810,10 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
   wire clk;
   input [15:0] coefficient;
   wire [15:0] coefficient;
-  reg [15:0] coefficient_held;
-  reg [13:0] group_sum;
+  reg [15:0] coefficient_held_0;
+  reg [15:0] coefficient_held_1;
+  reg [13:0] group_sum_0;
+  reg [13:0] group_sum_1;
   reg [13:0] group_sums_before;
   wire [13:0] group_sums_next;
   reg [2:0] group_sums_place;
@@ -819,7 +821,8 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
   reg group_sums_valid;
   input [15:0] offset;
   wire [15:0] offset;
-  reg [15:0] offset_held;
+  reg [15:0] offset_held_0;
+  reg [15:0] offset_held_1;
   reg [29:0] product_0;
   reg [31:0] products;
   input rst;
@@ -864,21 +867,27 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
       totals[totals_place] <= totals_next;
   end
   assign totals_read__data = totals[total_slot];
-  assign _00_ = $signed(group_sum) * $signed(coefficient_held);
-  assign _01_ = $signed(x_sum) * $signed(offset_held);
+  assign _00_ = $signed(group_sum_1) * $signed(coefficient_held_1);
+  assign _01_ = $signed(x_sum) * $signed(offset_held_1);
   assign _02_ = $signed({ product_0[29], product_0 }) + $signed(x_product_0);
   assign { _03_[14], group_sums_next } = $signed(group_sums_before) + $signed(value);
   assign { _04_[48], totals_next } = $signed(totals_before) + $signed(products);
   always @(posedge clk)
     group_sums_place <= { sum_term, sum_slot };
   always @(posedge clk)
-    group_sum <= group_sums_next;
+    group_sum_0 <= group_sums_next;
   always @(posedge clk)
-    coefficient_held <= coefficient;
+    group_sum_1 <= group_sum_0;
   always @(posedge clk)
-    offset_held <= offset;
+    coefficient_held_0 <= coefficient;
+  always @(posedge clk)
+    coefficient_held_1 <= coefficient_held_0;
+  always @(posedge clk)
+    offset_held_1 <= offset_held_0;
   always @(posedge clk)
     product_0 <= _00_;
+  always @(posedge clk)
+    x_product_0 <= _01_;
   always @(posedge clk)
     both_0 <= _02_;
   always @(posedge clk)
@@ -894,8 +903,8 @@ module scaler(coefficient, offset, use_offset, x_sum, total_slot, total_first, t
     if (total_first) totals_before <= 48'h000000000000;
     else totals_before <= totals_read__data;
   always @(posedge clk)
-    if (!use_offset) x_product_0 <= 30'h00000000;
-    else x_product_0 <= _01_;
+    if (!use_offset) offset_held_0 <= 16'h0000;
+    else offset_held_0 <= offset;
   always @(posedge clk)
     if (rst) group_sums_valid <= 1'h0;
     else group_sums_valid <= sum_valid;
@@ -945,6 +954,8 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   wire ends_row;
   reg [23:0] factor;
   reg factor_valid;
+  reg [23:0] held;
+  reg held_valid;
   wire last_slot;
   reg [10:0] leaving_0;
   reg [10:0] leaving_1;
@@ -986,10 +997,21 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   reg [23:0] value;
   reg [10:0] value_0;
   reg value_valid;
-  reg [13:0] x_group_sum;
   reg [13:0] x_group_sum_0;
+  reg [13:0] \x_group_sum_0$39 ;
+  reg [13:0] x_group_sum_1;
   input [10:0] x_sum;
   wire [10:0] x_sum;
+  always @(posedge clk)
+    leaving_0 <= { done[10:3], 1'h0, done[1:0] };
+  always @(posedge clk)
+    leaving_1 <= leaving_0;
+  always @(posedge clk)
+    leaving_2 <= leaving_1;
+  always @(posedge clk)
+    leaving_3 <= leaving_2;
+  always @(posedge clk)
+    leaving_4 <= leaving_3;
   always @(posedge clk)
     leaving_5 <= leaving_4;
   always @(posedge clk)
@@ -1005,7 +1027,7 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   assign _14_ = total[23:22] == 2'h3;
   assign \ended$20.last  = total[13] & _14_;
   assign scales_read = ends_row & total[15];
-  assign _15_ = factor[8] & factor[14];
+  assign _15_ = value[8] & value[14];
   assign _16_ = ! summed[7];
   assign _01_ = summed[11] & _16_;
   assign _02_ = ~ last_slot;
@@ -1022,7 +1044,9 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   always @(posedge clk)
     value <= { \drain.slot , \drain.step  };
   always @(posedge clk)
-    factor <= value;
+    held <= value;
+  always @(posedge clk)
+    factor <= held;
   always @(posedge clk)
     product <= factor;
   always @(posedge clk)
@@ -1030,17 +1054,9 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   always @(posedge clk)
     total <= summed;
   always @(posedge clk)
-    x_group_sum <= x_group_sum_0;
+    \x_group_sum_0$39  <= x_group_sum_0;
   always @(posedge clk)
-    leaving_0 <= { done[10:3], 1'h0, done[1:0] };
-  always @(posedge clk)
-    leaving_1 <= leaving_0;
-  always @(posedge clk)
-    leaving_2 <= leaving_1;
-  always @(posedge clk)
-    leaving_3 <= leaving_2;
-  always @(posedge clk)
-    leaving_4 <= leaving_3;
+    x_group_sum_1 <= \x_group_sum_0$39 ;
   always @(posedge clk)
     if (rst) done_valid <= 1'h0;
     else done_valid <= ends_row;
@@ -1057,7 +1073,10 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
     else product_valid <= factor_valid;
   always @(posedge clk)
     if (rst) factor_valid <= 1'h0;
-    else factor_valid <= _04_;
+    else factor_valid <= held_valid;
+  always @(posedge clk)
+    if (rst) held_valid <= 1'h0;
+    else held_valid <= _04_;
   always @(posedge clk)
     if (rst) value_valid <= 1'h0;
     else value_valid <= drain_valid;
@@ -1090,10 +1109,10 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   always @(posedge clk)
     if (rst) leaving_valid_0 <= 1'h0;
     else leaving_valid_0 <= done_valid;
-  reg [9:0] _73_;
+  reg [9:0] _76_;
   always @(posedge clk)
-    _73_ <= { total[21:15], \ended$20.last , total[23:22] };
-  assign { done[10:3], done[1:0] } = _73_;
+    _76_ <= { total[21:15], \ended$20.last , total[23:22] };
+  assign { done[10:3], done[1:0] } = _76_;
   assign _17_ = | { drain_valid, ends };
   assign _18_ = ends ? 1'h1 : _02_;
   requantizer requantizer_0 (
@@ -1120,7 +1139,7 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
     .total_valid(summed_valid),
     .use_offset(_15_),
     .value(value_0),
-    .x_sum(x_group_sum)
+    .x_sum(x_group_sum_1)
   );
   assign done[2] = 1'h0;
   assign results = { leaving_6[3], requantizer_0__result };
