@@ -183,7 +183,7 @@ def test_tokens_count_by_what_norms_leave_of_them() -> None:
     for window in tokens:
         one = trace(block, groups, embedded(model.model, block, window[None]))
         assert one.result is not None
-        weights = 1 / one.result[0].square().mean(1)
+        weights = 1 / one.result[0].square().mean(1).sqrt()
         hessians[0] = hessians[0] + (one.inputs[3].T * weights) @ one.inputs[3]
         hessians[1] = hessians[1] + one.inputs[2].T @ one.inputs[2]
         total += float(weights.sum())

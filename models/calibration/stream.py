@@ -121,9 +121,10 @@ def _sums(
 ) -> Sums:
     """Sum what reaches a group.
 
-    What is added to hidden states counts by its size beside theirs: that is what the next norm
-    leaves of it. Otherwise a few tokens would decide all, whose hidden states are a thousand times
-    those of others (Sun et al., "Massive Activations in Large Language Models", arXiv 2402.17762).
+    What is added to hidden states counts by the inverse of their size: between equal errors of all
+    tokens, where a few would decide all whose hidden states are a thousand times those of others
+    (Sun et al., "Massive Activations in Large Language Models", arXiv 2402.17762), and equal errors
+    of what the next norm leaves, where these would be lost, though all tokens attend to them.
 
     Parameters
     ----------
@@ -142,12 +143,12 @@ def _sums(
         else:
             before, added = float_trace.before(index).float(), added.float()
             y = before - coded_trace.before(index).float() + added - known
-            sums.add(x, y, 1 / _power(before + added))
+            sums.add(x, y, 1 / _size(before + added))
     sums.to_cpu()
     return sums
 
 
-def _power(hidden: Tensor) -> Tensor:
-    """Return the mean square of each token's hidden state, above zero; float32, (tokens,)."""
-    power = hidden.square().mean(1)
-    return power.clamp(min=1e-12 * float(power.max().clamp(min=1e-12)))
+def _size(hidden: Tensor) -> Tensor:
+    """Return the root mean square of each token's hidden state, above zero; float32, (tokens,)."""
+    size = hidden.square().mean(1).sqrt()
+    return size.clamp(min=1e-6 * float(size.max().clamp(min=1e-6)))

@@ -63,7 +63,7 @@ def _height(point: Point, top: float) -> float:
 
 
 def _label(axes: Axes, found: Sequence[Point], top: float) -> None:
-    """Write the label of each point beside it, below the labels that are there already."""
+    """Write the label of each point beside it and the front's line, below labels already there."""
     pixel = axes.figure.dpi / 72  # of a typographic point
     line, letter = 1.25 * FONT * pixel, 0.62 * FONT * pixel
     taken: list[tuple[float, float, float]] = []
@@ -71,7 +71,7 @@ def _label(axes: Axes, found: Sequence[Point], top: float) -> None:
         place = (point.bits, _height(point, top))
         across, middle = axes.transData.transform(place)
         left, right = across + 5 * pixel, across + 5 * pixel + letter * len(point.row.label)
-        down = middle
+        down = middle + 0.8 * line
         while any(
             left < end and start < right and abs(down - height) < line
             for start, end, height in taken
@@ -81,5 +81,6 @@ def _label(axes: Axes, found: Sequence[Point], top: float) -> None:
         axes.annotate(
             point.row.label, place, (5, (down - middle) / pixel), textcoords="offset points",
             fontsize=FONT, va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
             arrowprops={"arrowstyle": "-", "linewidth": 0.3, "color": "gray", "shrinkA": 0},
         )  # fmt: skip
