@@ -20,22 +20,23 @@ def absorb(module: dict[str, Any]) -> int:
     cells: dict[str, Cell] = module["cells"]
     before = len(cells)
     multipliers = [cell for cell in cells.values() if cell["type"] == "MULT18X18D"]
+    names = {cell["connections"]["Q"][0]: name
+             for name, cell in cells.items() if _is_plain(cell)}  # fmt: skip
+    registers = {bit: cells[name] for bit, name in names.items()}
     for multiplier in multipliers:
-        _take_factors(multiplier, _registers(cells, "Q"))
+        _take_factors(multiplier, registers)
     readers = _readers(module)
-    unread = [name for name, cell in cells.items()
-              if _is_plain(cell) and cell["connections"]["Q"][0] not in readers]  # fmt: skip
-    for name in unread:
-        del cells[name]
+    for bit in names.keys() - readers.keys():
+        del cells[names[bit]]
     for multiplier in multipliers:
-        _take_product(multiplier, cells, _readers(module))
+        _take_product(multiplier, cells, readers)
     return before - len(cells)
 
 
-def _take_factors(multiplier: Cell, registers: dict[int, tuple[str, Cell]]) -> None:
+def _take_factors(multiplier: Cell, registers: dict[int, Cell]) -> None:
     pins = multiplier["connections"]
     factors = [pin for pin in pins if pin[0] in "AB" and pin[1:].isdigit() and pins[pin] != ["0"]]
-    found = {pin: registers[pins[pin][0]][1] for pin in factors if pins[pin][0] in registers}
+    found = {pin: registers[pins[pin][0]] for pin in factors if pins[pin][0] in registers}
     clocks = {register["connections"]["CLK"][0] for register in found.values()}
     if len(found) < len(factors) or len(clocks) != 1:
         return
@@ -81,12 +82,6 @@ def _is_plain(cell: Cell) -> bool:
         and pins.get("LSR", ["0"]) == ["0"]
         and "DI" in pins
     )
-
-
-def _registers(cells: dict[str, Cell], port: str) -> dict[int, tuple[str, Cell]]:
-    """Return plain registers by the bit at a port."""
-    return {cell["connections"][port][0]: (name, cell)
-            for name, cell in cells.items() if _is_plain(cell)}  # fmt: skip
 
 
 def _readers(module: dict[str, Any]) -> dict[int, list[tuple[str, str]]]:
