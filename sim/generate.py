@@ -10,6 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from hwgen.config import HardwareConfig
+from models.bitplane import BitplaneLayer
 from models.eval import check_layers
 from models.llm import LLM, tokens_of
 from models.modules import replace_layers
@@ -109,12 +110,16 @@ def generate(
     pool = Pool(config, engines)
     name = hashlib.sha256(repr((ids.tolist(), config)).encode()).hexdigest()[:12]
     journal = Journal(file.path.with_name(f"{file.path.name}.{name}.journal"))
-    with journal, tqdm(desc="reading the prompt", unit="stage", leave=False, delay=1) as bar:
+    with journal, tqdm(total=len(file.names), desc="laying out", leave=False) as bar:
         circuit = Circuit(pool, Tally(), journal, check, bar.update)
-        names = tqdm(file.names, desc="laying out", unit="layer", leave=False)
-        layers = (file.layer(name) for name in names)
-        replace_layers(llm.model, layers, lambda layer: CircuitLinear(layer, circuit))
+
+        def laid_out(layer: BitplaneLayer) -> CircuitLinear:
+            bar.update()
+            return CircuitLinear(layer, circuit)
+
+        replace_layers(llm.model, map(file.layer, file.names), laid_out)
         linear = [part for part in llm.model.modules() if isinstance(part, CircuitLinear)]
+        bar.set_description("reading the prompt", refresh=False)
         bar.reset(total=sum(part.stages for part in linear))
         generated = _run(llm, ids, tokens, circuit, journal, bar, show)
     pool.close()
