@@ -91,6 +91,7 @@ class Registers(wiring.Component):
         busy, stuck = Signal(), Signal()
         left = Signal(16)  # vectors
         holding = Signal(range(STOPPING + 1), init=STOPPING)
+        begins = Signal()  # a new run was asked for, a cycle ago
         starting = Signal()
         idle = Signal(range(self.board.patience + 1))
 
@@ -116,11 +117,13 @@ class Registers(wiring.Component):
             counts[Register.DAMAGED].eq(counts[Register.DAMAGED] + self.damaged),
         ]
 
+        with m.If(begins):
+            m.d.sync += [begins.eq(0), busy.eq(1), stuck.eq(0), starting.eq(1)]
+            m.d.sync += [count.eq(0) for count in list(counts.values())[:3]]
+            m.d.sync += holding.eq(STOPPING)
         with m.If(self.write), m.Switch(self.number):
-            with m.Case(Register.RUN), m.If(self.data != run):
-                m.d.sync += [run.eq(self.data), busy.eq(1), stuck.eq(0), starting.eq(1)]
-                m.d.sync += [count.eq(0) for count in list(counts.values())[:3]]
-                m.d.sync += holding.eq(STOPPING)
+            with m.Case(Register.RUN):
+                m.d.sync += [run.eq(self.data), begins.eq(self.data != run)]
             with m.Case(Register.STOP):
                 m.d.sync += [busy.eq(0), starting.eq(0), holding.eq(STOPPING)]
             with m.Case(Register.VECTORS):
