@@ -254,6 +254,11 @@ class HardwareConfig:
         return self.select_stages + max(1, registers) - 1
 
     @property
+    def weight_places(self) -> int:
+        """Words that the weight buffer holds: a place is free for the next word after 3 cycles."""
+        return max(self.weight_words, 3) if self.digits == 1 else self.weight_words
+
+    @property
     def output_bundles(self) -> int:
         """Row tiles that the output buffer holds: enough to hide the way through the pipeline."""
         return 2 + ceil((self.latency + 2) / max(self.digits, self.slots))

@@ -41,7 +41,7 @@ def components(config: HardwareConfig) -> dict[str, wiring.Component]:
         "requantizer": Requantizer(config),
         "scaling": Scaling(config),
         "sequencer": Sequencer(config),
-        "weight_buffer": ParameterBuffer(weight_layout(config), 1, config.weight_words),
+        "weight_buffer": ParameterBuffer(weight_layout(config), 1, config.weight_places),
         "parameter_buffer": ParameterBuffer(parameter_layout(config), config.slots, bundles),
         "activation_buffer": ActivationBuffer(config),
         "output_buffer": OutputBuffer(config),

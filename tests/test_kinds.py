@@ -95,7 +95,9 @@ def word(
 
 
 CIRCUITS = [
-    HardwareConfig(kind="addsub", k=2, pe=3, lanes=8, columns=64, stage_every=1, mapping="ecp5"),
+    HardwareConfig(
+        kind="addsub", k=2, pe=3, lanes=8, columns=64, stage_every=1, mapping="ecp5", weight_words=2
+    ),
     HardwareConfig(kind="addsub", k=4, pe=3, lanes=5, columns=40, digit=1, mapping="ecp5"),
     HardwareConfig(kind="lut", k=2, pe=3, lanes=7, columns=56, table=3, mapping="ecp5"),
     HardwareConfig(k=2, pe=3, lanes=27, columns=81, stage_every=1, mapping="ecp5"),
