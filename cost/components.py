@@ -129,11 +129,11 @@ def array_step_bits(config: HardwareConfig) -> int:
 def scaling_step_bits(config: HardwareConfig) -> int:
     """Count bits of registers that a step and its slot go through beside the scalers.
 
-    Drained, with its value, factor, products, sum and total; with ``exponents`` grown; and summed
-    before where rows gather (:mod:`hwgen.scaling`).
+    Drained, with its value, held, with its factor, products, sum and total; with ``exponents``
+    grown; and summed before where rows gather (:mod:`hwgen.scaling`).
     """
     step, slotted = step_layout(config).size, slot_layout(config).size
-    return slotted * (6 + bool(config.exponents)) + step * config.gathers
+    return slotted * (7 + bool(config.exponents)) + step * config.gathers
 
 
 def _requantizers(config: HardwareConfig) -> int:

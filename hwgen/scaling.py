@@ -126,7 +126,7 @@ class Scaling(wiring.Component):
         grown_view, _ = view_of(grown.step, config)
         total_view, last_view = view_of(total.step, config)
         if config.gathers:
-            x_group_sum = delay(m, "x_group_sum", choose(drain_view, x_group_sums), 3)
+            x_group_sum = delay(m, "x_sum_held", choose(drain_view, x_group_sums), 3)
         else:
             x_group_sum = self._x_group_sum(m, drain_valid, drain, value)
         m.d.comb += [
@@ -231,7 +231,7 @@ class Scaling(wiring.Component):
                 m.d.sync += x_group_sum.eq(before + self.x_sum)
             found.append(x_group_sum)
         value_view, _ = view_of(value.step, config)
-        return delay(m, "x_group_sum", choose(value_view, found), 2)
+        return delay(m, "x_sum_held", choose(value_view, found), 2)
 
     def _results(
         self, m: Module, ends_row: Signal, total: data.View, view: Value

@@ -998,10 +998,10 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   reg [10:0] value_0;
   reg value_valid;
   reg [13:0] x_group_sum_0;
-  reg [13:0] \x_group_sum_0$39 ;
-  reg [13:0] x_group_sum_1;
   input [10:0] x_sum;
   wire [10:0] x_sum;
+  reg [13:0] x_sum_held_0;
+  reg [13:0] x_sum_held_1;
   always @(posedge clk)
     leaving_0 <= { done[10:3], 1'h0, done[1:0] };
   always @(posedge clk)
@@ -1054,9 +1054,9 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
   always @(posedge clk)
     total <= summed;
   always @(posedge clk)
-    \x_group_sum_0$39  <= x_group_sum_0;
+    x_sum_held_0 <= x_group_sum_0;
   always @(posedge clk)
-    x_group_sum_1 <= \x_group_sum_0$39 ;
+    x_sum_held_1 <= x_sum_held_0;
   always @(posedge clk)
     if (rst) done_valid <= 1'h0;
     else done_valid <= ends_row;
@@ -1139,7 +1139,7 @@ module scaling(ended, sums, x_sum, coefficients, offsets, scales, clk, rst, coef
     .total_valid(summed_valid),
     .use_offset(_15_),
     .value(value_0),
-    .x_sum(x_group_sum_1)
+    .x_sum(x_sum_held_1)
   );
   assign done[2] = 1'h0;
   assign results = { leaving_6[3], requantizer_0__result };
