@@ -47,7 +47,7 @@ def test_committed_picture_is_of_a_run(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "streams", "first"), [("inputs", ("i_weights", "i_activations"), 0),
-                                   ("results", ("o",), 21)],
+                                   ("results", ("o",), 22)],
 )  # fmt: skip
 def test_picture_shows_what_the_ports_had(name: str, streams: tuple[str, ...], first: int) -> None:
     levels, texts = drawn((FOLDER / f"{name}.svg").read_text("utf-8"))
