@@ -165,7 +165,7 @@ def test_target_makes_up_for_what_is_lacking(family: str) -> None:
     assert losses[1] < 0.9 * losses[0]
 
 
-def test_tokens_count_by_what_norms_leave_of_them() -> None:
+def test_tokens_count_by_the_inverse_of_their_size() -> None:
     """Before a norm, hidden states of one token are a thousand times as large as others."""
     model, tokens = tiny_llm(), windows()
     embedding = model.model.get_input_embeddings()
