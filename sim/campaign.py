@@ -56,15 +56,15 @@ def circuits() -> list[HardwareConfig]:
 def layers(config: HardwareConfig) -> list[Job]:
     """Return all layers that go wrong first, and random ones of each shape.
 
-    On AXI, where a host in Python takes its time, every third of them.
+    On AXI, where a host in Python takes its time, every third of the latter.
     """
     rng = np.random.default_rng(1)
     pe, lanes = config.pe, config.lanes
     shapes = product((1, pe - 1, 2 * pe, 2 * pe + 1), (1, lanes - 1, 2 * lanes, 2 * lanes + 1))
     jobs = every_kind(rng, config)
-    jobs += [random_job(rng, config, out=out, columns=wide, tokens=2) for out, wide in shapes]
-    chosen = jobs if config.bus == "stream" else jobs[1::3]
-    return [job for job in chosen if runs(job, config)]
+    shaped = [random_job(rng, config, out=out, columns=wide, tokens=2) for out, wide in shapes]
+    jobs += shaped if config.bus == "stream" else shaped[1::3]
+    return [job for job in jobs if runs(job, config)]
 
 
 def parts(folder: Path, seed: int) -> dict[str, Part]:

@@ -30,10 +30,13 @@ from sim.library import build_library
 from sim.sweep import runs
 
 AROUND = HardwareConfig(
-    k=2, pe=4, lanes=2, act_bits=2, columns=12, rows=16, coef_bits=4, acc_bits=24, weight_words=2,
+    k=2, pe=4, lanes=2, act_bits=2, columns=12, rows=96, coef_bits=4, acc_bits=24, weight_words=2,
     bus="axi", stream_bits=8,
 )  # fmt: skip
 """Circuit whose streams, bus and sequencer are broken: bundles of two, words of several beats."""
+
+MOST_ROWS = 96
+"""Of a layer: results of more bundles than wait in a circuit."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def bench_says(text: str, config: HardwareConfig) -> str | None:
     """
     rng = np.random.default_rng(1)
     jobs = every_kind(rng, config) + [random_job(rng, config, tokens=2) for _ in range(4)]
+    jobs.append(random_job(rng, config, tokens=2, out=min(config.rows, MOST_ROWS)))
     jobs = [job for job in jobs if runs(job, config)]
     with TemporaryDirectory(prefix="planesmith-") as name:
         source = Path(name, "top.v")
