@@ -106,7 +106,7 @@ class Board:
 _COMMON: dict[str, Any] = {"requantize_bits": 0, "acc_bits": 40, "stage_every": 1}
 _ECP5 = _COMMON | {"pe": 64, "lanes": 16, "mapping": "ecp5", "weight_words": 4}
 _SMALL = _COMMON | {
-    "pe": 4, "lanes": 8, "columns": 640, "rows": 2048, "coef_bits": 8, "acc_bits": 32,
+    "pe": 2, "lanes": 8, "columns": 640, "rows": 2048, "coef_bits": 8, "acc_bits": 32,
     "stage_every": 0, "weight_words": 8,
 }  # fmt: skip
 
@@ -132,7 +132,7 @@ BOARDS: dict[str, Board] = {
     ),
     "icebreaker": Board(
         "iCEBreaker with iCE40UP5K", "ice40", "icebreaker.ICEBreakerPlatform",
-        clock=18, banks=2, depth=16384,
+        clock=24, banks=2, depth=16384,
         memory=Memory(
             "16 MB flash, 4 bits at 104 MHz", 52e6, 16 << 20,
             "W25Q128JV data sheet (fast read quad I/O at 104 MHz), peak",

@@ -111,13 +111,21 @@ def place(board: Board, seed: int, target: float, folder: Path) -> None:
     try:
         run_tool(family.tools[1], (common + special).split(), folder)
     except RuntimeError as error:
-        found = re.search(r"no BELs remaining to implement cell type '(\w+)'", str(error))
-        if found is None:
+        lack = no_room(str(error))
+        if lack is None:
             raise
         raise ValueError(
-            f"circuit must fit the {board.title}, got more {found[1]} than there are; "
-            "lower --pe or --lanes"
+            f"circuit must fit the {board.title}, got {lack}; lower --pe or --lanes"
         ) from error
+
+
+def no_room(said: str) -> str | None:
+    """Return what an FPGA lacks by nextpnr's last words; None where these are of something else."""
+    if found := re.search(r"no BELs remaining to implement cell type '(\w+)'", said):
+        return f"more {found[1]} than there are"
+    if "Unable to find legal placement" in said:
+        return "one so full that no cell could be moved where it belongs"
+    return None
 
 
 def pack(board: Board, folder: Path) -> None:

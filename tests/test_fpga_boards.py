@@ -15,7 +15,7 @@ from fpga.build import Built
 from fpga.capacity import check_fit, needs
 from fpga.description import Description
 from fpga.design import design_of
-from fpga.families import FAMILIES
+from fpga.families import FAMILIES, no_room
 from fpga.figures import Figures, component, figures_of
 from fpga.fit import largest
 from fpga.line import SerialLine
@@ -111,6 +111,27 @@ def test_what_does_not_fit_is_told() -> None:
     with pytest.raises(ValueError, match=line):
         check_fit(board, CONFIG, stat(SB_LUT4=6000))
     check_fit(board, CONFIG, stat(SB_LUT4=5280, SB_SPRAM256KA=4))
+
+
+@pytest.mark.parametrize(
+    ("said", "lack"),
+    [
+        (
+            "ERROR: Unable to place cell, no BELs remaining to implement cell type 'ICESTORM_LC'",
+            "more ICESTORM_LC than there are",
+        ),
+        (
+            (
+                "ERROR: Unable to find legal placement for all cells, design is probably at "
+                "utilisation limit.\n0 warnings, 1 error"
+            ),
+            "one so full that no cell could be moved where it belongs",
+        ),
+        ("ERROR: Failed to open netlist.json", None),
+    ],
+)
+def test_what_nextpnr_finds_no_place_for(said: str, lack: str | None) -> None:
+    assert no_room(said) == lack
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from models.cli import Commands
 
-EXAMPLE = "python -m sim uart build/icebreaker/board.v --divisor 18 --link build/tty"
+EXAMPLE = "python -m sim uart build/icebreaker/board.v --divisor 24 --link build/tty"
 
 
 def add(commands: Commands) -> None:
