@@ -40,8 +40,10 @@ def design_of(name: str, board: Board, config: HardwareConfig, clock: float) -> 
   wire clk, locked, busy;
 {source.verilog}
   reg [4:0] up = 0;
+  reg down = 1;
   always @(posedge clk) if (~up[4]) up <= up + locked;
-  system core(.clk(clk), .rst(~up[4]), .rx(rx), .tx(tx), .busy(busy));
+  always @(posedge clk) down <= ~up[4];
+  system core(.clk(clk), .rst(down), .rx(rx), .tx(tx), .busy(busy));
   assign led = {led};
 endmodule
 """

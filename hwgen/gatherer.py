@@ -18,8 +18,10 @@ class Gatherer(wiring.Component):
         A word's sum.
     number : In
         Which group it belongs to: term and view.
-    first, last : In(1)
-        It begins the group; it ends it.
+    first : In(1)
+        It begins the group.
+    last : In(1)
+        It ends it. Without a word: what was added up is forgotten, as it must be after a reset.
     group_sum : Out(signed ``sum_bits``)
         The latest that ended: from the cycle after that on.
     """
@@ -54,11 +56,11 @@ class Gatherer(wiring.Component):
         held = Signal(signed(config.sum_bits), reset_less=True)
 
         if config.most_terms * config.views == 1:
-            so_far = Signal(signed(config.sum_bits))
+            so_far = Signal(signed(config.sum_bits), reset_less=True)
             before: Value = so_far
             with m.If(self.valid):
                 m.d.sync += so_far.eq(total)
-            with m.If(self.valid & self.last):  # A reset of the register: no logic.
+            with m.If(self.last):  # A reset of the register: no logic.
                 m.d.sync += so_far.eq(0)
         else:
             m.submodules.sums = sums = Memory(
@@ -71,7 +73,7 @@ class Gatherer(wiring.Component):
                 write.data.eq(total), write.en.eq(self.valid),
             ]  # fmt: skip
         m.d.comb += [total.eq(before + self.value), self.group_sum.eq(held)]
-        with m.If(self.valid & self.last):
+        with m.If(self.last):
             m.d.sync += held.eq(total)
 
         return m

@@ -1,6 +1,6 @@
 """Scaling: brings every sum of the array to a scaler, with its coefficient, in as many slots."""
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
@@ -189,27 +189,33 @@ class Scaling(wiring.Component):
         the rows' group sums, and each view's sum of activations.
         """
         config = self.config
-        summed_valid = Signal()
+        summed_valid, ends_group = Signal(), Signal()
+        forgets = Signal(init=1)  # after a group, and after a reset
         summed = Signal(step_layout(config), reset_less=True)
-        m.d.sync += [summed_valid.eq(self.ends), summed.eq(self.ended)]
+        ends = self.ends & self.ended.last_word
+        m.d.sync += [
+            summed_valid.eq(self.ends), summed.eq(self.ended),
+            ends_group.eq(ends), forgets.eq(ends),
+        ]  # fmt: skip
         view, _ = view_of(summed, config)
         found: list[Value] = []
-        ones = summed_valid & summed.last_term
-        places = [(f"row_{row}", self.sums[row], summed_valid) for row in range(config.pe)]
-        places += [(f"x_{number}", self.x_sum, ones & (view == number))
+        several = config.most_terms * config.views > 1
+        places = [(f"row_{row}", self.sums[row], Const(1)) for row in range(config.pe)]
+        places += [(f"x_{number}", self.x_sum,
+                    summed.last_term & (view == number) if several else Const(1))
                    for number in range(config.views)]  # fmt: skip
-        for name, value, valid in places:
+        for name, value, chosen in places:
             gatherer = Placed(Gatherer.ports(config), "gatherer", f"gatherer_{name}")
             m.submodules[f"gatherer_{name}"] = gatherer
             m.d.comb += [
                 gatherer.value.eq(value),
-                gatherer.valid.eq(valid),
+                gatherer.valid.eq(summed_valid & chosen),
                 gatherer.number.eq(Cat(summed.term, view)),
                 gatherer.first.eq(summed.first_word),
-                gatherer.last.eq(summed.last_word),
+                gatherer.last.eq(forgets & chosen),
             ]
             found.append(gatherer.group_sum)
-        return summed_valid & summed.last_word, summed, found[: config.pe], found[config.pe :]
+        return ends_group, summed, found[: config.pe], found[config.pe :]
 
     def _x_group_sum(
         self, m: Module, drain_valid: Signal, drain: data.View, value: data.View

@@ -77,7 +77,7 @@ class Registers(wiring.Component):
         return Signature({
             "number": In(6), "write": In(1), "data": In(32), "value": Out(32),
             **{name: In(1) for name in events},
-            "start": Out(1), "stop": Out(1), "results": Out(board.address_bits),
+            "start": Out(1), "stop": Out(1, init=1), "results": Out(board.address_bits),
             "slices": Out(ArrayLayout(slice_layout(board), len(STREAMS))),
         })  # fmt: skip
 
@@ -95,7 +95,9 @@ class Registers(wiring.Component):
         starting = Signal()
         idle = Signal(range(self.board.patience + 1))
 
-        m.d.comb += [self.stop.eq(holding != 0), self.start.eq(starting & (holding == 0))]
+        # It resets all of an engine: a register, for the sake of its wires.
+        m.d.sync += self.stop.eq(holding != 0)
+        m.d.comb += self.start.eq(starting & (holding == 0) & ~self.stop)
         with m.If(holding != 0):
             m.d.sync += holding.eq(holding - 1)
         with m.If(self.start):

@@ -8,7 +8,6 @@ from amaranth import (
     DomainRenamer,
     Module,
     Mux,
-    ResetSignal,
     Signal,
     Value,
 )
@@ -93,7 +92,7 @@ class System(wiring.Component):
         weights = engine.i_weights
         m.d.comb += [
             own.clk.eq(ClockSignal()),
-            own.rst.eq(ResetSignal() | registers.stop),
+            own.rst.eq(registers.stop),
             drain.start.eq(registers.start),
             drain.first.eq(registers.results),
         ]
