@@ -29,14 +29,14 @@ from sim.engine import Engine
 from sim.library import build_library
 from sim.sweep import runs
 
-AROUND = HardwareConfig(
-    k=2, pe=4, lanes=2, act_bits=2, columns=12, rows=96, coef_bits=4, acc_bits=24, weight_words=2,
-    bus="axi", stream_bits=8,
-)  # fmt: skip
-"""Circuit whose streams, bus and sequencer are broken: bundles of two, words of several beats."""
-
 MOST_ROWS = 96
 """Of a layer: results of more bundles than wait in a circuit."""
+
+AROUND = HardwareConfig(
+    k=2, pe=4, lanes=2, act_bits=2, columns=12, rows=MOST_ROWS, coef_bits=4, acc_bits=24,
+    weight_words=2, bus="axi", stream_bits=8,
+)  # fmt: skip
+"""Circuit whose streams, bus and sequencer are broken: bundles of two, words of several beats."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,11 @@ from sim.engine import Engine
 from sim.jobs import cycles_of
 from sim.standard import SMALL
 
-CONFIGS = [SMALL[0], HardwareConfig(kind="addsub", pe=3, lanes=8, columns=64)]
+CONFIGS = [
+    SMALL[0],
+    HardwareConfig(kind="addsub", pe=3, lanes=8, columns=64),
+    HardwareConfig(kind="addsub", pe=3, lanes=8, columns=64, share=3),  # rows gather their groups
+]
 
 
 @pytest.fixture(scope="module", params=range(len(CONFIGS)))
@@ -27,6 +31,17 @@ def test_reset_in_the_middle_of_a_layer(engine: Engine) -> None:
         outcome = engine.run([job])
         assert (outcome.results[0] == wanted).all(), f"reset after {cycles} cycles, seed 6"
         assert outcome.cycles == due, f"reset after {cycles} cycles, seed 6"
+
+
+def test_reset_in_the_middle_of_a_group(engine: Engine) -> None:
+    """What was added up of it is forgotten."""
+    rng = np.random.default_rng(10)
+    columns = engine.config.columns
+    job = random_job(rng, engine.config, out=engine.config.pe, columns=columns, group=columns)
+    for cycles in range(1, job.steps(engine.config) + engine.config.latency):
+        engine.spin([job], cycles)
+        outcome = engine.run([job])
+        assert (outcome.results[0] == job.expected()).all(), f"reset after {cycles} cycles, seed 10"
 
 
 @pytest.mark.parametrize("idle", [0.0, 0.5, 0.97])
