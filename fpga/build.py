@@ -19,6 +19,8 @@ from fpga.tools import tool_version
 from models.files import alone_in, whole_set
 
 RESULT = "build.json"
+REFUSED = "refused.txt"
+"""Why a seed has no place: it is not tried again."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def build(
     FileNotFoundError
         A tool is not installed.
     ValueError
-        The design does not fit the board.
+        The design does not fit the board; by placing, with none of the seeds.
     RuntimeError
         A tool failed.
     """
@@ -90,19 +92,28 @@ def build(
                 design.description.write(work / FILE)
                 synthesize(board, work)
         check_fit(board, design.description.config, json.loads((sources / COUNTS).read_text()))
-        found = {}
+        found, refused = {}, []
         for seed in seeds:
             place_folder = folder / f"seed_{seed}"
-            if not (place_folder / family.bitstream).exists():
+            if not place_folder.exists():
                 progress(f"seed {seed}")
                 with whole_set(place_folder) as work:
                     for name in (NETLIST, family.constraints):
                         (work / name).write_bytes((sources / name).read_bytes())
-                    place(board, seed, design.description.clock, work)
-                    pack(board, work)
+                    try:
+                        place(board, seed, design.description.clock, work)
+                        pack(board, work)
+                    except ValueError as error:
+                        (work / REFUSED).write_text(str(error))
                     (work / NETLIST).unlink()
+            if (place_folder / REFUSED).exists():
+                refused.append((place_folder / REFUSED).read_text())
+                progress(f"seed {seed}: {refused[-1]}")
+                continue
             report = json.loads((place_folder / REPORT).read_text())
             found[seed] = figures_of(report, family)
+        if not found:
+            raise ValueError(refused[0])
         best = max(found, key=lambda seed: found[seed].fmax)
     return Built(folder, design.description.clock, found, best)
 

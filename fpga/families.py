@@ -101,6 +101,8 @@ def place(board: Board, seed: int, target: float, folder: Path) -> None:
         size = platform.device.lower().removeprefix("ice40")
         special = (
             f"--{size} --package {platform.package.lower()} "
+            # A cell without a place gives up in seconds, not in 16 minutes: other seeds find one.
+            "--placer-heap-cell-placement-timeout 100 "
             f"--pcf {family.constraints} --asc {ROUTED}"
         )
     else:
@@ -115,7 +117,8 @@ def place(board: Board, seed: int, target: float, folder: Path) -> None:
         if lack is None:
             raise
         raise ValueError(
-            f"circuit must fit the {board.title}, got {lack}; lower --pe or --lanes"
+            f"circuit must fit the {board.title}, got {lack}; "
+            "lower --pe or --lanes, or give other --seeds"
         ) from error
 
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpga.boards import BOARDS, board_of
-from fpga.build import Built
+from fpga.boards import BOARDS, Board, board_of
+from fpga.build import Built, build
 from fpga.capacity import check_fit, needs
 from fpga.description import Description
 from fpga.design import design_of
-from fpga.families import FAMILIES, no_room
+from fpga.families import COUNTS, FAMILIES, NETLIST, REPORT, no_room
 from fpga.figures import Figures, component, figures_of
 from fpga.fit import largest
 from fpga.line import SerialLine
@@ -266,3 +266,36 @@ def test_sources_of_a_vendor_project_lint(name: str, tmp_path: Path) -> None:
 
 def test_board_of() -> None:
     assert board_of("ulx3s") is BOARDS["ulx3s"]
+
+
+def test_a_seed_without_a_place_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are built; where none has a place, that is told."""
+    full = ValueError("circuit must fit the iCEBreaker")
+
+    def fake_synthesize(board: Board, folder: Path) -> None:
+        (folder / NETLIST).write_text("{}")
+        (folder / COUNTS).write_text(json.dumps(stat(SB_LUT4=10)))
+
+    def fake_place(board: Board, seed: int, target: float, folder: Path) -> None:
+        if seed % 2:
+            raise full
+        (folder / REPORT).write_text(json.dumps(report(30.0 + seed)))
+
+    def fake_pack(board: Board, folder: Path) -> None:
+        (folder / FAMILIES["ice40"].bitstream).write_bytes(b"")
+
+    monkeypatch.setattr("fpga.build.synthesize", fake_synthesize)
+    monkeypatch.setattr("fpga.build.place", fake_place)
+    monkeypatch.setattr("fpga.build.pack", fake_pack)
+    board = BOARDS["icebreaker"]
+    config = HardwareConfig(**board.circuit)
+    design = design_of("icebreaker", board, config, board.clock)
+    built = build(board, design, [1, 2, 3, 4], tmp_path)
+    assert (list(built.seeds), built.best) == ([2, 4], 4)
+    with pytest.raises(ValueError, match="must fit the iCEBreaker"):
+        build(board, design, [1, 3], tmp_path)
+    monkeypatch.setattr("fpga.build.place", None)
+    again = build(board, design, [1, 2, 3, 4], tmp_path)  # nothing is tried again
+    assert again == built

@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
     sub.add_argument("board", help="as python -m fpga boards lists it")
     add_folder_flag(sub, "takes the bitstream and all that belongs to it")
     sub.add_argument("--clock", type=float, metavar="MHZ", help="(default: the board's)")
-    sub.add_argument("--seeds", type=int, nargs="+", default=[1], help="of placing (default: 1)")
+    sub.add_argument("--seeds", type=int, nargs="+", help="of placing (default: the board's)")
     sub.add_argument("--fit", action="store_true", help="find the most PEs that meet timing")
     sub.add_argument("--allow-timing-fail", action="store_true", help="take a slower circuit too")
     sub.add_argument("--cache", type=Path, default=CACHE, help=f"(default: {CACHE})")
@@ -40,7 +40,8 @@ def run(arguments: Namespace) -> None:
     board = board_of(arguments.board)
     clock = board.clock if arguments.clock is None else arguments.clock
     require(clock > 0, "clock", "be positive", clock)
-    require(all(seed >= 0 for seed in arguments.seeds), "seeds", "be 0 or more", arguments.seeds)
+    seeds = list(board.seeds) if arguments.seeds is None else arguments.seeds
+    require(all(seed >= 0 for seed in seeds), "seeds", "be 0 or more", seeds)
     config = HardwareConfig(**(board.circuit | settings_from(arguments)))
     folder = arguments.folder or BUILD / arguments.board
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -50,8 +51,8 @@ def run(arguments: Namespace) -> None:
         print(json.dumps(found, indent=2) if arguments.json else _project(folder, found))
         return
     if arguments.fit:
-        config = _fitted(arguments, board, config, clock)
-    built = _build(arguments, board, config, clock, arguments.seeds)
+        config = _fitted(arguments, board, config, clock, seeds)
+    built = _build(arguments, board, config, clock, seeds)
     if not built.met and not arguments.allow_timing_fail:
         figures = built.seeds[built.best]
         raise ValueError(
@@ -75,13 +76,13 @@ def _build(
 
 
 def _fitted(
-    arguments: Namespace, board: Board, config: HardwareConfig, clock: float
+    arguments: Namespace, board: Board, config: HardwareConfig, clock: float, seeds: list[int]
 ) -> HardwareConfig:
     def works(pe: int) -> bool:
         progress(f"{pe} PEs")
         try:
             trial = replace(config, pe=pe)
-            return _build(arguments, board, trial, clock, arguments.seeds[:1]).met
+            return _build(arguments, board, trial, clock, seeds[:1]).met
         except ValueError as error:
             progress(str(error))
             return False
