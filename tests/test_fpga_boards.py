@@ -286,6 +286,7 @@ def test_a_seed_without_a_place_is_left_out(
     def fake_pack(board: Board, folder: Path) -> None:
         (folder / FAMILIES["ice40"].bitstream).write_bytes(b"")
 
+    monkeypatch.setattr("fpga.build.tool_version", lambda tool: "1")
     monkeypatch.setattr("fpga.build.synthesize", fake_synthesize)
     monkeypatch.setattr("fpga.build.place", fake_place)
     monkeypatch.setattr("fpga.build.pack", fake_pack)
