@@ -87,7 +87,7 @@ def _wanted(judged: Judged, texts: Counter[tuple[Any, ...]]) -> tuple[Any, ...] 
 
 
 def _score(done: dict[str, Any], asked: dict[str, Any], text: str, source: str) -> Score:
-    base, _, exact = done["results"]
+    base, *_, exact = done["results"]
     shown = f"integers on {done['tokens']} tokens of {text}, windows of {done['context']}; {source}"
     return Score(exact["perplexity"], exact["bits_per_weight"], base["perplexity"],
                  asked["calibrate"], asked["windows"], shown)  # fmt: skip
@@ -135,7 +135,7 @@ def evaluate(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
     folder = scratch / digest_of(question_of(inputs))[:32]
     folder.mkdir(parents=True, exist_ok=True)
     plan = Plan(inputs["model"], judged.calibrate, judged.windows, Path(judged.text),
-                judged.tokens, judged.context)  # fmt: skip
+                judged.tokens, judged.context, versions=("integer",))  # fmt: skip
     record = Comparison(plan, folder).run(row)
     if record.reason:
         raise ValueError(record.reason)

@@ -6,7 +6,7 @@ but the first of a window counts.
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ VERSION = 1
 FAKE = "fake quant"
 HEADER = "version      perplexity  to float  bits/weight   size MB   seconds   peak MB"
 STAND_INS = {FAKE: DenseLinear, "integer": ReferenceLinear}
+"""Versions of the model that have the file's layers in place of its own."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def evaluate(
     windows: Tensor,
     batch: int = 1,
     device: torch.device | None = None,
+    versions: Iterable[str] = tuple(STAND_INS),
 ) -> Iterator[Result]:
     """Score the model in float, then with the file's layers in place of its own.
 
@@ -111,6 +113,8 @@ def evaluate(
         Windows that are read at once.
     device : torch.device or None
         Where the model is computed, integers too; the CPU if not said.
+    versions : names of :data:`STAND_INS`
+        That follow the float model.
 
     Raises
     ------
@@ -128,8 +132,8 @@ def evaluate(
     with file.path.open("rb") as opened:
         content = hashlib.file_digest(opened, "sha256").hexdigest()
     size = file.path.stat().st_size
-    for version, stand_in in STAND_INS.items():
-        layers = (file.layer(name) for name in file.names)
+    for version in versions:
+        stand_in, layers = STAND_INS[version], (file.layer(name) for name in file.names)
         try:
             replace_layers(llm.model, layers, lambda layer, kind=stand_in: kind(layer).to(where))
         except ValueError as error:

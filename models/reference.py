@@ -17,6 +17,10 @@ from models.stage import Stage
 
 LAYERNORM_EPSILON = 1e-5
 
+TOKENS = 128
+"""That a processor computes at once: what lies between steps stays in its cache. A block of
+SmolLM2 on 1024 tokens takes 0.70 of the processor time that it takes at once."""
+
 
 def integer_weights(stage: Stage) -> Tensor:
     """Sum a stage's planes, coefficients and offsets to one integer for each weight.
@@ -123,21 +127,23 @@ class Execution(ABC):
         -------
         float32, (tokens, out) or (out,)
         """
-        tokens = self._changed(x)
+        outputs = self._outputs(self._changed(x))
+        return outputs.reshape(*x.shape[:-1], self.layer.out)
+
+    def _outputs(self, tokens: Tensor) -> Tensor:
+        """Compute outputs, float32, (tokens, out), of inputs that the equivalence has changed."""
         total = tokens.new_zeros(len(tokens), self.layer.out)
         for index, path in enumerate(self.layer.paths):
             experts = _experts(path, tokens)
-            out_scale = tensor(path.out_scale, x.device)
+            out_scale = tensor(path.out_scale, tokens.device)
             if experts is not None:
                 out_scale = _mixed(experts, out_scale)
             codes = self._codes(index, tokens, experts)
             accumulator = self.accumulate(index, codes)
             total += accumulator.float().mul_(out_scale).mul_(codes.scale[:, None])
         if self.layer.bias is not None:
-            total += tensor(self.layer.bias, x.device)
-        if self.layer.post == "layernorm":
-            total = _layernorm(total)
-        return total.reshape(*x.shape[:-1], self.layer.out)
+            total += tensor(self.layer.bias, tokens.device)
+        return _layernorm(total) if self.layer.post == "layernorm" else total
 
     def codes(self, path: int, x: Tensor) -> Codes:
         """Quantize the inputs of a path's first stage; the last step before integers only."""
@@ -175,6 +181,12 @@ class Reference(Execution):
     def __init__(self, layer: BitplaneLayer) -> None:
         super().__init__(layer)
         self.stages = [[ReadyStage(stage) for stage in path.stages] for path in layer.paths]
+
+    def _outputs(self, tokens: Tensor) -> Tensor:
+        outputs = super()._outputs
+        if tokens.device.type != "cpu":
+            return outputs(tokens)
+        return torch.cat([outputs(part) for part in tokens.split(TOKENS)])
 
     def accumulate(self, path: int, codes: Codes) -> Tensor:
         first, *rest = self.stages[path]

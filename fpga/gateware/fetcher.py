@@ -75,6 +75,9 @@ class Fetcher(wiring.Component):
         following = Signal(len(self.address))
         size = len(self.beat)
         word = Signal(self.beats * size, reset_less=True)
+        # The opposite of o.valid, which has a long way to all that writes a word: what is decided
+        # here reads this register near by. Being inverted, synthesis doesn't merge it with o.valid.
+        vacant = Signal(init=1)
         m.d.comb += [
             self.wanted.eq(more & ~whole),
             self.o.payload.eq(word),
@@ -91,14 +94,15 @@ class Fetcher(wiring.Component):
                 word.eq(Cat(word[size:], self.beat)),
             ]
             m.d.sync += self.o.valid.eq(came == self.beats - 1)
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [asked.eq(0), whole.eq(0), self.o.valid.eq(0)]
+            m.d.sync += vacant.eq(came != self.beats - 1)
+        with m.If(~vacant & self.o.ready):
+            m.d.sync += [asked.eq(0), whole.eq(0), self.o.valid.eq(0), vacant.eq(1)]
         with m.If(self.start):
             m.d.sync += [self.address.eq(self.first), left.eq(self.passes)]
             m.d.sync += more.eq(self.passes != 0)
         with m.If(self.stop):
             m.d.sync += [left.eq(0), more.eq(0), asked.eq(0), whole.eq(0), came.eq(0)]
-            m.d.sync += self.o.valid.eq(0)
+            m.d.sync += [self.o.valid.eq(0), vacant.eq(1)]
         return m
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import time
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -39,6 +38,8 @@ class Plan:
         At most so many of it, and in one window.
     integer_tokens : int or None
         At most so many for the exact reference, where they shall be fewer.
+    versions : tuple of str
+        As :func:`models.eval.evaluate` takes them.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Plan:
     tokens: int
     context: int
     integer_tokens: int | None = None
+    versions: tuple[str, ...] = tuple(evaluation.STAND_INS)
 
 
 class Comparison:
@@ -156,11 +158,14 @@ class Comparison:
         with open_layers(file) as layers:
             for windows, versions in self._readings():
                 llm = load(self.plan.model)
-                results = evaluation.evaluate(llm, layers, windows, device=self.device)
-                found.append(evaluation.figures(list(islice(results, versions)), windows))
+                results = evaluation.evaluate(
+                    llm, layers, windows, device=self.device, versions=versions
+                )
+                found.append(evaluation.figures(list(results), windows))
         return found
 
-    def _readings(self) -> list[tuple[Tensor, int | None]]:
-        """Windows, and how many versions of the model read them; None for all."""
-        fewer = len(self._fewer) < len(self._windows)
-        return [*([(self._windows, 2)] if fewer else []), (self._fewer, None)]
+    def _readings(self) -> list[tuple[Tensor, tuple[str, ...]]]:
+        """Windows, and which versions of the model read them after the float one."""
+        fewer, versions = len(self._fewer) < len(self._windows), self.plan.versions
+        before = tuple(name for name in versions if name == evaluation.FAKE)
+        return [*([(self._windows, before)] if fewer else []), (self._fewer, versions)]
