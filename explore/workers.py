@@ -19,6 +19,11 @@ LOST = 9
 """Workers that may be lost with a task; with one more it counts as failed."""
 
 
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Variables of a worker's processes. Dask would also have memory given back at once
+(``MALLOC_TRIM_THRESHOLD_``), with which the reference takes twice the processor time."""
+
+
 class Workers:
     """Tasks' way to processes.
 
@@ -97,6 +102,7 @@ def workers(count: int, scheduler: str | None, folder: Path) -> Iterator[Workers
         dask.config.set({
             "distributed.scheduler.allowed-failures": LOST,
             "distributed.scheduler.worker-ttl": None,  # a busy machine's worker may be silent long
+            "distributed.nanny.pre-spawn-environ": dict.fromkeys(ONE_THREAD, 1),
         })
         options: dict[str, Any] = {
             "n_workers": count, "threads_per_worker": 1, "memory_limit": 0,

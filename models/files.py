@@ -39,10 +39,12 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        The folder is missing or cannot be written, or ``path`` is a folder.
+        The folder is missing or cannot be written, or ``path`` is a folder or a device.
     """
     if path.is_dir():
         raise IsADirectoryError(f"{path} must be a file, got a folder")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} must be a file, got a device or pipe")
     with blaming(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)

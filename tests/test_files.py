@@ -122,6 +122,13 @@ def test_unwritable_places(
     assert names(tmp_path) == ["file"]
 
 
+def test_a_device_is_not_replaced() -> None:
+    """A rename would put a plain file in its place."""
+    line = "^/dev/null must be a file, got a device or pipe$"
+    with pytest.raises(OSError, match=line), whole_file(Path("/dev/null")):
+        pytest.fail("there must be nothing to write to")
+
+
 def test_files_and_folders_are_not_confused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
