@@ -358,12 +358,19 @@ def _leakage(group: Group) -> float:
     """Return the cell's leakage; without a figure for all, the mean over conditions.
 
     Of a condition, supplies that it is given for are added up.
+
+    Raises
+    ------
+    ValueError
+        There is none: a cell without leakage is not free of it.
     """
     if "cell_leakage_power" in group.attributes:
         return group.number("cell_leakage_power")
     states = [g for g in group.of("leakage_power") if g.get("value")]
     conditions = {g.get("when") for g in states}
-    return sum(g.number("value") for g in states) / len(conditions) if conditions else 0.0
+    require(bool(conditions), f"cell {group.name}", "have cell_leakage_power or leakage_power",
+            "none")  # fmt: skip
+    return sum(g.number("value") for g in states) / len(conditions)
 
 
 def _state(group: Group) -> State:

@@ -1,10 +1,11 @@
 """A token on our engine behind a memory: time, and every joule as count times price."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil
 
+from cost.buffers import bit_price, buffer_bits
 from cost.components import Rates, area_counts, energy_counts, key_of
 from cost.interval import Interval
 from cost.inventory import PRIMITIVES, element
@@ -46,6 +47,13 @@ class Chip:
 
     def __post_init__(self) -> None:
         require(self.clock > 0, "clock", "be above 0 Hz", self.clock)
+        require(self.technology.node is not None, f"technology {self.technology.name}",
+                "have node and voltage", "none")  # fmt: skip
+
+    @property
+    def bandwidth(self) -> Interval:
+        """Bytes a second that memory gives."""
+        return self.memory["bandwidth"].value * self.memory["reached"].value
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,56 @@ def tiling_of(linear: Linear, storage: Storage, config: HardwareConfig) -> Tilin
     )
 
 
+@dataclass(frozen=True)
+class Layer:
+    """What one linear layer costs, alone.
+
+    Attributes
+    ----------
+    linear : Linear
+    cycles : int
+        Of the array, filling and emptying included.
+    bytes : float
+        From memory.
+    seconds, joules : Interval
+        Of one of them.
+    """
+
+    linear: Linear
+    cycles: int
+    bytes: float
+    seconds: Interval
+    joules: Interval
+
+
+def layers(model: Shape, storage: Storage, head: Storage, chip: Chip) -> list[Layer]:
+    """Return what each linear layer costs; the head last."""
+    found = []
+    for linear, stored in _stored(model, storage, head):
+        counts: Counter[str] = Counter()
+        alone = replace(linear, count=1)
+        cycles, bytes_, seconds = _layer(counts, alone, stored, chip)
+        joules = total(_terms(counts, bytes_, seconds, chip))
+        found.append(Layer(linear, cycles, bytes_, seconds, joules))
+    return found
+
+
+def _stored(model: Shape, storage: Storage, head: Storage) -> list[tuple[Linear, Storage]]:
+    return [(linear, storage) for linear in model.linears] + [(model.head, head)]
+
+
+def _layer(
+    counts: Counter[str], linear: Linear, stored: Storage, chip: Chip
+) -> tuple[int, float, Interval]:
+    """Count what a layer does; return cycles, bytes and seconds of one of its kind."""
+    tiling = tiling_of(linear, stored, chip.config)
+    bytes_ = _count(counts, linear, stored, tiling, chip.config)
+    cycles = tiling.cycles + chip.config.latency
+    bandwidth = chip.bandwidth
+    times = [max(cycles / chip.clock, bytes_ / end) for end in (bandwidth.high, bandwidth.low)]
+    return cycles, bytes_, Interval(*times)
+
+
 def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: int) -> Token:
     """Return what one token costs after ``context`` others, batch 1.
 
@@ -112,14 +170,10 @@ def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: in
     config, tech = chip.config, chip.technology
     counts: Counter[str] = Counter()
     compute, moved, seconds = 0.0, 0.0, Interval(0, 0)
-    bandwidth = chip.memory["bandwidth"].value * chip.memory["reached"].value
-    layers = [(linear, storage) for linear in model.linears] + [(model.head, head)]
-    for linear, stored in layers:
-        tiling = tiling_of(linear, stored, config)
-        bytes_ = _count(counts, linear, stored, tiling, config)
-        cycles = tiling.cycles + config.latency
-        times = [max(cycles / chip.clock, bytes_ / end) for end in (bandwidth.high, bandwidth.low)]
-        seconds = seconds + Interval(*times) * linear.count
+    bandwidth = chip.bandwidth
+    for linear, stored in _stored(model, storage, head):
+        cycles, bytes_, times = _layer(counts, linear, stored, chip)
+        seconds = seconds + times * linear.count
         compute += cycles / chip.clock * linear.count
         moved += bytes_ * linear.count
     cache = model.cache_elements() * CACHE_BITS / 8
@@ -141,10 +195,14 @@ def _count(
     rows = tiling.row_tiles * config.pe
     word = config.pe * stored.planes * config.lanes
     coefficients = rows * tiling.groups * tiling.terms
-    bits = tiling.words * word + coefficients * stored.coefficient_bits
+    parameters = coefficients * stored.coefficient_bits
+    bits = tiling.words * word + parameters
+    inputs = linear.inputs + tiling.words * config.lanes
     counts["steps"] += tiling.steps * linear.count
     counts["weight bits"] += tiling.words * word * linear.count
-    counts["activation bits"] += tiling.words * config.lanes * config.act_bits * linear.count
+    counts["activation bits"] += inputs * config.act_bits * linear.count
+    counts["parameter bits"] += parameters * linear.count
+    counts["result bits"] += rows * config.acc_bits * linear.count
     counts["sums"] += rows * tiling.row_words * tiling.terms * linear.count
     counts["products"] += coefficients * linear.count
     return bits / 8
@@ -156,45 +214,63 @@ def _over(bytes_: float, bandwidth: Interval) -> Interval:
 
 def _terms(counts: Counter[str], moved: float, seconds: Interval, chip: Chip) -> list[Term]:
     config, tech = chip.config, chip.technology
-    cycles = chip.clock * seconds.middle
-    rates = Rates(cycles, counts["steps"], counts["sums"], counts["products"])
-    waiting = max(0.0, cycles - counts["steps"]) * (config.pe + 1)
-    logic = [
-        Term("arithmetic", f"{name} in elements",
-             counts["steps"] * (config.pe + 1) * count, tech[f"energy_{name}"])
-        for name, count in worked(config).items() if count
-    ]  # fmt: skip
+    logic = _logic(counts, seconds, chip)
     logic += [
-        Term("control", "registers of waiting elements", waiting * element(config)["register"],
-             tech["energy_clocked"]),
+        Term(part, f"glitches, of {part}: J", total(_of(part, logic)), tech["glitches"])
+        for part in ("arithmetic", "scaling")
     ]  # fmt: skip
-    logic += [
-        Term(PART_OF.get(component, "control"), f"{component}: {feature}", count,
-             tech[f"energy_{key_of(component, feature)}"])
-        for component, features in energy_counts(config, rates).items()
-        for feature, count in features.items() if count
-    ]  # fmt: skip
-    dynamic = total(logic)
-    around = tech["wires_and_clock_tree"]
-    spread = Price(around.name, around.value * dynamic, "J", around.source)
-    sram = tech["sram_bit"]
-    area = logic_area(config, tech)
-    leak = tech["leakage"]
-    leaking = Price("leakage", leak.value * area * seconds, "J", f"{leak.source}; times area, time")
-    idle = Price("idle", chip.idle.value * seconds, "J", f"{chip.idle.source}; times time")
+    held = buffer_bits(config)
+    sram = {name: bit_price(bits, tech) for name, bits in held.items()}
     dram = chip.memory["energy"]
     return [
         *logic,
-        Term("control", "wires and clock tree, of logic", 1, spread),
+        Term("control", "wires and clock tree, of logic: J", total(logic),
+             tech["wires_and_clock_tree"]),
         Term("attention", "8-bit products", counts["attention"], tech["int8_mac"]),
         Term("attention", "real operations", counts["reals"], tech["real_operation"]),
-        Term("SRAM", "weight bits in and out", 2 * counts["weight bits"], sram),
-        Term("SRAM", "activation bits out", counts["activation bits"], sram),
+        Term("SRAM", "weight bits in and out", 2 * counts["weight bits"], sram["weights"]),
+        Term("SRAM", "activation bits in and out", counts["activation bits"], sram["activations"]),
+        Term("SRAM", "parameter bits in and out", 2 * counts["parameter bits"],
+             sram["parameters"]),
+        Term("SRAM", "result bits in and out", 2 * counts["result bits"], sram["results"]),
         Term("DRAM", "bits of weights and parameters", moved * 8 - counts["cache"], dram),
         Term("DRAM", "bits of keys and values", counts["cache"], dram),
-        Term("static", "leakage of logic", 1, leaking),
-        Term("static", "idle power", 1, idle),
-    ]
+        Term("static", "leakage of logic: um2 s", logic_area(config, tech) * seconds,
+             tech["leakage"]),
+        Term("static", "idle power: s", seconds, chip.idle),
+    ]  # fmt: skip
+
+
+def _logic(counts: Counter[str], seconds: Interval, chip: Chip) -> list[Term]:
+    """Return the terms of elements and components, without glitches and wires."""
+    config, tech = chip.config, chip.technology
+    each = config.pe + 1  # one more for what all rows share, as the fit has it
+    cycles = [chip.clock * end for end in (seconds.low, seconds.high)]
+    waiting = Interval(*(max(0.0, end - counts["steps"]) * each for end in cycles))
+    low, high = (
+        energy_counts(config, Rates(end, counts["steps"], counts["sums"], counts["products"]))
+        for end in cycles
+    )
+    return [
+        *(
+            Term("arithmetic", f"{name} in elements", counts["steps"] * each * count,
+                 tech[f"energy_{name}"])
+            for name, count in worked(config).items() if count
+        ),
+        Term("control", "registers of waiting elements", waiting * element(config)["register"],
+             tech["energy_clocked"]),
+        *(
+            Term(PART_OF.get(component, "control"), f"{component}: {feature}",
+                 Interval(count, high[component][feature]),
+                 tech[f"energy_{key_of(component, feature)}"])
+            for component, features in low.items()
+            for feature, count in features.items() if high[component][feature]
+        ),
+    ]  # fmt: skip
+
+
+def _of(part: str, terms: list[Term]) -> list[Term]:
+    return [term for term in terms if term.component == part]
 
 
 @cache
@@ -211,14 +287,26 @@ def logic_area(config: HardwareConfig, tech: Prices) -> Interval:
 
 
 def _warnings(compute: float, transfer: Interval, moved: float, chip: Chip) -> list[str]:
-    if compute <= transfer.high * 1.02:
-        return []
-    need = moved / compute / 1e9
-    most = chip.memory["bandwidth"].value.high / 1e9
-    config = chip.config
-    return [
-        (
-            f"the array cannot feed on all of the memory: {config.pe} PEs of {config.lanes} lanes "
-            f"at {chip.clock / 1e6:g} MHz take {need:.3g} of {most:.3g} GB/s"
+    found = []
+    config, clock = chip.config, chip.clock
+    reached = fastest(chip.technology)
+    if clock > reached.low:
+        what = "beyond" if clock > reached.high else "in the upper part of"
+        found.append(
+            f"a clock of {clock / 1e6:g} MHz is {what} what the slowest paths of whole engines on "
+            f"{chip.technology.name} allow, {reached.show(1e-6)} MHz"
         )
-    ]
+    if compute > transfer.high * 1.02:
+        need = moved / compute / 1e9
+        most = chip.memory["bandwidth"].value.high / 1e9
+        found.append(
+            f"the array cannot feed on all of the memory: {config.pe} PEs of {config.lanes} lanes "
+            f"at {clock / 1e6:g} MHz take {need:.3g} of {most:.3g} GB/s"
+        )
+    return found
+
+
+def fastest(tech: Prices) -> Interval:
+    """Return the clock, in Hz, that slowest paths of whole engines allow, from all to some."""
+    path = tech["slowest_path"].value
+    return Interval(1 / path.high, 1 / path.low)

@@ -17,13 +17,14 @@ from models.checks import require
 class Point:
     """A format on a chip: its perplexity, joules a token and tokens a second.
 
-    Those of a GPU's roofline are drawn hollow.
+    A GPU's are squares, those of its roofline hollow; the front is that of the others.
     """
 
     name: str
     perplexity: float
     joules: Interval
     rate: Interval
+    gpu: bool = False
     hollow: bool = False
 
 
@@ -75,7 +76,10 @@ def scores(folder: Path, model: str) -> tuple[Scores, list[str]]:
 
 
 def pareto(points: Sequence[Point], path: Path) -> None:
-    """Draw perplexity over joules a token, and over tokens a second; intervals as lines."""
+    """Draw perplexity over joules a token, and over tokens a second; intervals as lines.
+
+    The front is that of their middles.
+    """
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     for axes, label in zip(
         figure.subplots(1, 2, sharey=True), ("J a token", "tokens a second"), strict=True
@@ -83,8 +87,14 @@ def pareto(points: Sequence[Point], path: Path) -> None:
         for point in points:
             span = point.joules if label == "J a token" else point.rate
             drawn = axes.plot([span.low, span.high], [point.perplexity] * 2, "|-", markersize=5)
-            axes.plot(span.middle, point.perplexity, "o", color=drawn[0].get_color(),
-                      fillstyle="none" if point.hollow else "full", label=point.name)  # fmt: skip
+            axes.plot(span.middle, point.perplexity, "s" if point.gpu else "o",
+                      color=drawn[0].get_color(), label=point.name,
+                      fillstyle="none" if point.hollow else "full")  # fmt: skip
+        less = label == "J a token"
+        ours = [point for point in points if not point.gpu]
+        ends = front_of([((p.joules if less else p.rate).middle, p.perplexity) for p in ours], less)
+        axes.step(*zip(*ends, strict=True), where="post" if less else "pre", color="gray",
+                  linewidth=0.8, zorder=0, label="front of ours")  # fmt: skip
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel(label)
@@ -94,3 +104,18 @@ def pareto(points: Sequence[Point], path: Path) -> None:
     figure.axes[0].set_ylabel("perplexity")
     figure.axes[1].legend(fontsize="x-small")
     save(figure, path)
+
+
+def front_of(points: Sequence[tuple[float, float]], less: bool) -> list[tuple[float, float]]:
+    """Return the points that no other beats, from the best of the first figure on.
+
+    Parameters
+    ----------
+    less : bool
+        Whether less is better of the first figure; of perplexity it is.
+    """
+    front: list[tuple[float, float]] = []
+    for one in sorted(points, key=lambda point: (point[0] if less else -point[0], point[1])):
+        if not front or one[1] < front[-1][1]:
+            front.append(one)
+    return front

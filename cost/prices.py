@@ -12,9 +12,19 @@ from models.cli import nearest
 
 UNITS = {
     "fJ": 1e-15, "pJ": 1e-12, "nJ": 1e-9, "J": 1.0, "nW": 1e-9, "mW": 1e-3, "W": 1.0, "um2": 1.0,
-    "mm2": 1e6, "B/s": 1.0, "GB/s": 1e9, "TB/s": 1e12, "TFLOP/s": 1e12, "GB": 1e9, "1": 1.0,
+    "mm2": 1e6, "ns": 1e-9, "B/s": 1.0, "GB/s": 1e9, "TB/s": 1e12, "TFLOP/s": 1e12, "GB": 1e9,
+    "1": 1.0,
 }  # fmt: skip
-"""To joules, watts, square micrometers, bytes and operations a second."""
+"""To joules, watts, square micrometers, seconds, bytes and operations a second."""
+
+JOULES, SQUARES = ("fJ", "pJ", "nJ", "J"), ("um2", "mm2")
+KINDS = {
+    "energy": JOULES, "int8_mac": JOULES, "real_operation": JOULES, "sram": JOULES,
+    "area": SQUARES, "leakage": ("nW", "mW", "W"), "power": ("mW", "W"), "slowest_path": ("ns",),
+    "wires_and_clock_tree": ("1",), "glitches": ("1",), "reached": ("1",),
+    "bandwidth": ("B/s", "GB/s", "TB/s"), "fp16": ("TFLOP/s",), "capacity": ("GB",),
+}  # fmt: skip
+"""Units of prices, by their names or the first words of them."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +131,23 @@ def price_of(table: str, name: str, entry: dict[str, Any]) -> Price:
     require(numbers and 0 <= ends[0] <= ends[1], f"value of {subject}",
             "be 0 or more, or two such numbers, the lower one first", value)  # fmt: skip
     interval = Interval(ends[0] * UNITS[unit], ends[1] * UNITS[unit])
+    kind = next((key for key in KINDS if name == key or name.startswith(f"{key}_")), None)
+    require(kind is not None, f"name of {subject}", f"be or begin with one of {', '.join(KINDS)}",
+            name)  # fmt: skip
+    require(unit in KINDS[str(kind)], f"unit of {subject}",
+            f"be one of {', '.join(KINDS[str(kind)])}", unit)  # fmt: skip
+    require(bool(str(entry["source"]).strip()), f"source of {subject}", "say where it is from",
+            "nothing")  # fmt: skip
+    _check_place(subject, entry)
     return Price(name, interval, unit, entry["source"], entry.get("node"), entry.get("voltage"))
+
+
+def _check_place(subject: str, entry: dict[str, Any]) -> None:
+    """Check that node and voltage are both given, or neither."""
+    node, voltage = entry.get("node"), entry.get("voltage")
+    require((node is None) == (voltage is None), subject, "have node and voltage, or neither",
+            "one of them")  # fmt: skip
+    require(voltage is None or voltage > 0, f"voltage of {subject}", "be above 0 V", voltage)
 
 
 def read_tables(path: Path) -> dict[str, Prices]:
@@ -136,15 +162,19 @@ def read_tables(path: Path) -> dict[str, Prices]:
         tables = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} must be TOML, got: {error}") from error
-    return {
-        table: Prices(
-            table,
-            {name: price_of(table, name, one) for name, one in entries.items()
-             if isinstance(one, dict)},
-            entries.get("node"), entries.get("voltage"),
-        )
-        for table, entries in tables.items()
-    }  # fmt: skip
+    return {table: _table(table, entries) for table, entries in tables.items()}
+
+
+def _table(name: str, entries: dict[str, Any]) -> Prices:
+    """Read a table; energies of one that has a node must say their own."""
+    _check_place(f"table {name}", entries)
+    prices = {
+        key: price_of(name, key, one) for key, one in entries.items() if isinstance(one, dict)
+    }
+    for key, price in prices.items():
+        placed = entries.get("node") is None or price.unit not in JOULES or price.node is not None
+        require(placed, f"price {key} of {name}", "have node and voltage", "none")
+    return Prices(name, prices, entries.get("node"), entries.get("voltage"))
 
 
 def table_of(tables: dict[str, Prices], what: str, name: str) -> Prices:

@@ -13,6 +13,7 @@ from cost.measured import measured
 from cost.prices import Prices
 from cost.scaling import AREA, ENERGY, energy_factor, polynomial
 from cost.storage import Storage, storage_of
+from cost.technology import INT8
 from cost.workload import of_config, shape_of
 
 WITHIN = 0.25
@@ -106,7 +107,8 @@ def _horowitz(sky130: Prices, records: Mapping[str, Any]) -> list[Row]:
     to_45 = energy_factor((130, 1.8), (45, 0.9)) * 1e15
     source = "Horowitz, ISSCC 2014, 45 nm 0.9 V"
     add = sky130["energy_full"].value * (RANDOM * to_45)
-    product = sky130["int8_mac"].value * (to_45 * pulses(records))
+    plain = [records[name]["fJ_per_mac"] * 1e-15 for name in INT8]
+    product = Interval(min(plain), max(plain)) * (to_45 * pulses(records))
     note = "full adders without pulses and registers; from 130 nm at 1.8 V, its highest voltage"
     return [
         Row("8-bit addition", "fJ", source, 30, add * 8, note),
@@ -190,7 +192,7 @@ def _luts(ecp5: Mapping[str, Any]) -> list[Row]:
 
 
 def _board(memory: Prices) -> list[Row]:
-    """BitNet-2B-4T on a KV260: bandwidth and idle power as measured."""
+    """BitNet-2B-4T on a KV260: bandwidth and idle power as measured there, all else ours."""
     source = "bitnet-kv260, commit 705c55ad, measured"
     model = of_config("bitnet-2B-4T", BITNET)
     trits = Storage("five trits a byte", 1.6, 2, 2, True)
@@ -199,9 +201,11 @@ def _board(memory: Prices) -> list[Row]:
     idle = (0.381 - 0.147) * 16.78
     joules = memory["energy"].value * (moved * 8) + idle * seconds
     return [
-        Row("BitNet-2B-4T on a KV260", "tokens/s", source, 16.78, Interval.of(1 / seconds)),
+        Row("BitNet-2B-4T on a KV260", "tokens/s", source, 16.78, Interval.of(1 / seconds),
+            "at their bandwidth of 12.73 GB/s: compares the bytes of a token"),
         Row("BitNet-2B-4T on a KV260", "J/token", source, 0.381, joules,
-            "without the FPGA's logic, of which we know no price"),
+            "with their idle power of 3.93 W, without the FPGA's logic, of which we know no price: "
+            "compares what memory takes"),
     ]  # fmt: skip
 
 
@@ -227,15 +231,19 @@ def _gpus(gpus: Mapping[str, Prices], records: Path) -> list[Row]:
     if own := measured(records, "h100", seven, storage_of("binary")):
         one_bit = own[0]
     many = roofline(eight, fp16, fp16, h100, 512, 64)
+    two = roofline(seven, Storage("2 bits", 2, 0, 0), storage_of("int8"), gpus["orin-agx"], 128, 1)
     four = Interval.of(4) * h100["power"].value
     reached = h100["bandwidth"].value * h100["reached"].value * 4
     held = model_bytes(shape_of("LLaMA-2-70B"), fp16, fp16)
     step = Interval(held / reached.high, held / reached.low)
     return [
         Row(f"LLaMA-2-7B BF16 on an H100, batch 1 ({plain.bound})", "tokens/s", "NanoQuant", 145,
-            plain.rate, "ours is what memory allows, with no host: theirs is within reach of it"),
+            plain.rate, "measured by us on such a GPU, with no host: a bound of theirs"),
         Row(f"LLaMA-2-7B 1 bit on an H100, batch 1 ({one_bit.bound})", "tokens/s", "NanoQuant", 320,
             one_bit.rate, "theirs is not bound by memory: launches, attention, head"),
+        Row("LLaMA-2-7B 2 bits on an AGX Orin's GPU, batch 1", "J/token",
+            "T-MAC README, commit 7042f8f7, llama.cpp", 1.54, two.read_joules,
+            "a roofline has no unpacking of 2-bit weights, which takes longer there than reading"),
         Row("LLaMA-3.1-8B on an H100, batch 64", "J/token", "ML.ENERGY v3", 0.12,
             many.read_joules, "a roofline has no prefill, no scheduling and no host"),
         Row("LLaMA-2-70B on four H100, batch 1", "J/token", "clune.org, 28 to 56", 42,
@@ -247,7 +255,8 @@ def table(found: list[Row]) -> str:
     """Return rows as text, misses with their reasons."""
     lines = [f"{'figure':<52}{'unit':<10}{'published':>10}{'ours':>18}{'error':>9}  source"]
     for row in found:
-        mark = "" if row.within else f"\n{'':<52}MISS: {row.note}"
+        said = f"{'' if row.within else 'MISS: '}{row.note}"
+        mark = f"\n{'':<52}{said}" if said else ""
         lines.append(
             f"{row.name:<52}{row.unit:<10}{row.published:>10.4g}{row.ours.show(digits=4):>18}"
             f"{100 * row.error:>8.1f}%  {row.source}{mark}"

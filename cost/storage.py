@@ -55,6 +55,10 @@ PLAIN = {
 """By name; ``group`` can be given, of signs ``k`` and ``coef_bits`` too: ``signs:k=3,group=36``."""
 
 
+GROUPS = "scale=group,"
+"""What ``models quantize`` is told for scales of groups; here all have them."""
+
+
 def storage_of(text: str) -> Storage:
     """Return the format that a text names.
 
@@ -71,7 +75,7 @@ def storage_of(text: str) -> Storage:
     allowed = {"group": plain.group}
     if name == "signs":
         allowed |= {"k": plain.planes, "coef_bits": COEFFICIENT_BITS}
-    for option in filter(None, rest.split(",")):
+    for option in filter(None, rest.removeprefix(GROUPS).split(",")):
         match = re.fullmatch(r"(\w+)=(\d+)", option)
         if match is None or match[1] not in allowed:
             known = " or ".join(f"{key}=N" for key in allowed)

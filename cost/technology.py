@@ -45,8 +45,12 @@ def nodes_of(records: Path) -> list[Node]:
 COMMON = """\
 real_operation = {value = [0.4, 1.1], unit = "pJ", node = 45, voltage = 0.9, \
 source = "Horowitz, ISSCC 2014: FP16 addition and multiplication"}
-sram_bit = {value = 0.156, unit = "pJ", node = 45, voltage = 0.9, \
+sram_bit_8k = {value = 0.156, unit = "pJ", node = 45, voltage = 0.9, \
 source = "Horowitz, ISSCC 2014: 10 pJ for 64 bits of 8 KB"}
+sram_bit_32k = {value = 0.313, unit = "pJ", node = 45, voltage = 0.9, \
+source = "Horowitz, ISSCC 2014: 20 pJ for 64 bits of 32 KB"}
+sram_bit_1m = {value = 1.563, unit = "pJ", node = 45, voltage = 0.9, \
+source = "Horowitz, ISSCC 2014: 100 pJ for 64 bits of 1 MB"}
 wires_and_clock_tree = {value = [0.2, 1.0], unit = "1", \
 source = "assumption: pre-layout figures have neither, and may be off by a factor of 2"}
 """
@@ -139,7 +143,17 @@ def text_of(
                 )
         leaks = [one["leakage_nW"] / one["area_um2"] for one in node.records.values()]
         macs, source = _macs(node, fitted)
+        more, paths = _glitches(node), _paths(node, fitted, engines)
         lines += [
+            (
+                f'glitches = {{value = [{min(more):.3g}, {max(more):.3g}], unit = "1", '
+                f'source = "standard units of {node.file}: energy with glitches over that without, '
+                f'less 1"}}'
+            ),
+            (
+                f'slowest_path = {{value = [{paths[0]:.3g}, {paths[1]:.3g}], unit = "ns", '
+                f'source = "{paths[2]}"}}'
+            ),
             (
                 f'leakage = {{value = [{min(leaks):.3g}, {max(leaks):.3g}], unit = "nW", {at}, '
                 f'source = "of a um2, {node.file}"}}'
@@ -153,13 +167,39 @@ def text_of(
     return "\n".join(lines) + "\n"
 
 
+def _glitches(node: Node) -> list[float]:
+    """By how much glitches raise the energy of our own units, where they were measured."""
+    cycles = [one["cycle_fJ"] for one in node.records.values() if one["unit"] != "baseline"]
+    return [one["all with glitches"] / one["all"] - 1 for one in cycles if one["all with glitches"]]
+
+
+def _paths(node: Node, fitted: Node, engines: Sequence[dict[str, Any]]) -> tuple[float, float, str]:
+    """Return the shortest and longest of whole engines' slowest paths in ns, and the source."""
+    paths = [one["critical_ns"] for one in engines]
+    source = "slowest paths of docs/records/engines.json, no wires"
+    if node is fitted:
+        return min(paths), max(paths), source
+    found = [
+        one["critical_ns"] / fitted.records[name]["critical_ns"]
+        for name, one in node.records.items() if name in fitted.records
+    ]  # fmt: skip
+    low, high = min(found), max(found)
+    more = f", times {low:.3g} to {high:.3g}: those of the standard units of {node.file}"
+    return min(paths) * low, max(paths) * high, source + more
+
+
 def _macs(node: Node, fitted: Node) -> tuple[list[float], str]:
-    """Return fJ of 8-bit products: of a library's baselines, or of the fitted one's by ratio."""
+    """Return fJ of 8-bit products, without and with glitches.
+
+    Of a library's baselines, or of the fitted one's by ratio.
+    """
     own = [node.records[name]["fJ_per_mac"] for name in INT8 if name in node.records]
     if own:
-        return own, f"baselines of {node.file}"
+        cycle = node.records[INT8[0]]["cycle_fJ"]
+        glitches = cycle["all with glitches"] / cycle["all"]
+        return [min(own), max(own) * glitches], f"baselines of {node.file}, up to with glitches"
     found = [r for f in ("clock", "data") for r in ratios(node.records, fitted.records, f)]
-    macs = [fitted.records[name]["fJ_per_mac"] for name in INT8]
+    macs, _ = _macs(fitted, fitted)
     source = f"baselines of {fitted.file}, times {min(found):.3g} to {max(found):.3g}"
     return [min(macs) * min(found), max(macs) * max(found)], source
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from cost.interval import Interval
+from cost.interval import Amount, Interval
 from cost.prices import Price
 
 
@@ -15,13 +16,13 @@ class Term:
     ----------
     component, what : str
         One of :data:`COMPONENTS`; what is counted.
-    count : float
+    count : Interval or float
     price : Price
     """
 
     component: str
     what: str
-    count: float
+    count: Amount
     price: Price
 
     @property
@@ -54,12 +55,26 @@ def explain(terms: Iterable[Term], unit: str, scale: float) -> str:
         Of values: base units times ``scale``.
     """
     terms = list(terms)
-    lines = [f"{'component':<11}{'what':<38}{'count':>11} x {'price':<30} = {unit}"]
+    lines = [f"{'component':<11}{'what':<38}{'count':>20} x {'price':<30} = {unit}"]
     for term in terms:
         price = term.price.show()
         value = term.value.show(scale)
+        count = Interval.of(term.count).show(digits=4)
         lines.append(
-            f"{term.component:<11}{term.what:<38}{term.count:>11.4g} x {price:<30} = {value}\n"
+            f"{term.component:<11}{term.what:<38}{count:>20} x {price:<30} = {value}\n"
             f"{'':<11}source: {term.price.source}"
         )
     return "\n".join([*lines, f"sum: {total(terms).show(scale, 4)} {unit}"])
+
+
+def as_json(terms: Iterable[Term]) -> list[dict[str, Any]]:
+    """Return every term in base units; intervals as two numbers."""
+    found = []
+    for term in terms:
+        count, price, value = Interval.of(term.count), term.price.value, term.value
+        found.append({
+            "component": term.component, "what": term.what, "count": [count.low, count.high],
+            "price": [price.low, price.high], "value": [value.low, value.high],
+            "source": term.price.source,
+        })  # fmt: skip
+    return found

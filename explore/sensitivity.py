@@ -14,12 +14,16 @@ NAMES = {
     "bits of weights and parameters": "DRAM, energy of a bit",
     "bits of keys and values": "DRAM, energy of a bit",
     "weight bits in and out": "SRAM, energy of a bit",
-    "activation bits out": "SRAM, energy of a bit",
-    "wires and clock tree, of logic": "wires and clock tree",
+    "activation bits in and out": "SRAM, energy of a bit",
+    "parameter bits in and out": "SRAM, energy of a bit",
+    "result bits in and out": "SRAM, energy of a bit",
+    "glitches, of arithmetic: J": "glitches",
+    "glitches, of scaling: J": "glitches",
+    "wires and clock tree, of logic: J": "wires and clock tree",
     "8-bit products": "INT8 product of attention",
     "real operations": "real operation",
-    "leakage of logic": "leakage",
-    "idle power": "idle power",
+    "leakage of logic: um2 s": "leakage",
+    "idle power: s": "idle power",
 }
 """Prices by what they are of; all others are the logic's."""
 

@@ -202,10 +202,10 @@ class Standing:
         return one * (config.pe + 1) / 1e6 / float(row.mean())
 
     def _element_energy(self, place: int) -> float:
-        """Return the elements' share of a token's energy, with wires and clock tree on them."""
+        """Return the elements' share of a token's energy, with their glitches and wires."""
         terms = token_of(self.space, self.candidates[place]).terms
         logic = [term for term in terms if term.component in LOGIC]
         around = sum(t.value.middle for t in logic if t.what.startswith("wires"))
         plain = sum(t.value.middle for t in logic) - around
-        inside = sum(t.value.middle for t in logic if t.what.endswith("in elements"))
+        inside = sum(t.value.middle for t in logic if t.component == "arithmetic")
         return (inside + around * inside / plain) / sum(t.value.middle for t in terms)

@@ -161,7 +161,7 @@ def test_a_token_is_the_sum_of_its_terms() -> None:
     text = explain(done.terms, "J", 1.0)
     assert text.count("source:") == len(done.terms)
     for term in done.terms:
-        assert math.isclose(term.value.low, term.count * term.price.value.low)
+        assert term.value == Interval.of(term.count) * term.price.value
 
 
 def test_energy_grows_with_what_is_asked() -> None:
@@ -234,14 +234,15 @@ def test_published_rows_are_enough() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("[a]\nx = {value = -1, unit = 'pJ', source = 'us'}",
-         ("value of price x of a must be 0 or more, or two such numbers, the lower one "
+        ("[a]\npower = {value = -1, unit = 'W', source = 'us'}",
+         ("value of price power of a must be 0 or more, or two such numbers, the lower one "
          "first, got -1")),
-        ("[a]\nx = {value = [2, 1], unit = 'pJ', source = 'us'}", "first, got [2, 1]"),
-        ("[a]\nx = {value = 'much', unit = 'pJ', source = 'us'}", "got much"),
-        ("[a]\nx = {value = 1, unit = 'cal', source = 'us'}", "unit of price x of a must be one"),
-        ("[a]\nx = {value = 1, unit = 'pJ'}",
-         "price x of a must have value, unit and source, got none as source"),
+        ("[a]\npower = {value = [2, 1], unit = 'W', source = 'us'}", "first, got [2, 1]"),
+        ("[a]\npower = {value = 'much', unit = 'W', source = 'us'}", "got much"),
+        ("[a]\npower = {value = 1, unit = 'cal', source = 'us'}",
+         "unit of price power of a must be one"),
+        ("[a]\npower = {value = 1, unit = 'W'}",
+         "price power of a must have value, unit and source, got none as source"),
         ("[a", "must be TOML, got:"),
     ],
 )  # fmt: skip

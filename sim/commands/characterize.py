@@ -32,6 +32,8 @@ def run(arguments: Namespace) -> None:
     from cost.components import fit_engines
     from cost.components import report as report_engines
     from cost.fit import BARS, fit, report
+    from cost.libraries import held as held_of
+    from cost.libraries import report as report_libraries
     from cost.liberty import read
     from cost.published import rows, table
     from cost.technology import gpus, memories, nodes_of, technologies, text_of
@@ -53,6 +55,7 @@ def run(arguments: Namespace) -> None:
         print(report_engines(fit_engines(engines, found, figure), figure))
     ecp5 = json.loads((arguments.records / "ecp5.json").read_text())
     held = contests(kept, fits["area_um2"], fits["energy"], ecp5)
+    print(report_libraries(held_of(nodes_of(arguments.records), technologies())))
     print("which kind wins, for a ternary product:", *(one.show() for one in held), sep="\n  ")
     missed |= not all(one.agrees for one in held)
     if arguments.prices:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cost.prices import Prices
     from cost.storage import Storage
     from cost.versus import OnGpu
+    from cost.workload import Shape
 
 EXAMPLE = "python -m sim cost LLaMA-2-7B --format ternary --gpu h100 --why"
 
@@ -32,14 +33,16 @@ def add(commands: Commands) -> None:
     sub.add_argument("--technology", nargs="+", default=["asap7"], help="(default: asap7)")
     sub.add_argument("--memory", default="lpddr5-6400x64", help="(default: %(default)s)")
     sub.add_argument("--context", type=int, default=1024, help="tokens before (default: 1024)")
-    sub.add_argument("--clock", type=float, default=500.0, metavar="MHZ", help="(default: 500)")
+    sub.add_argument("--clock", type=float, metavar="MHZ",
+                     help="(default: what all measured engines reach)")  # fmt: skip
     sub.add_argument("--idle", type=float, default=0.0, metavar="W",
                      help="of all that is neither engine nor memory (default: 0)")  # fmt: skip
-    sub.add_argument("--prices", type=Path, metavar="FILE", help="TOML in place of our own")
-    sub.add_argument("--gpu", metavar="GPU", help="compare with it: a100, h100 or h200")
-    sub.add_argument("--gpu-records", type=Path, default=Path("docs/records/gpu"),
-                     help="of models.gpu record (default: %(default)s)")  # fmt: skip
-    sub.add_argument("--why", action="store_true", help="print every term of the first result")
+    sub.add_argument("--prices", type=Path, metavar="FILE",
+                     help="TOML; its technologies, memories and GPUs beside ours")  # fmt: skip
+    sub.add_argument("--gpu", metavar="GPU", help="compare with it: a100, h100, h200, orin-agx")
+    sub.add_argument("--gpu-records", type=Path, metavar="DIR",
+                     help="of models.gpu record (default: docs/records/gpu)")  # fmt: skip
+    sub.add_argument("--why", action="store_true", help="print every layer and term")
     sub.add_argument("--picture", type=Path, metavar="FILE",
                      help="write a PNG of where joules go")  # fmt: skip
     sub.add_argument("--roofline", type=Path, metavar="FILE", help="write a PNG of the rooflines")
@@ -55,46 +58,43 @@ def add(commands: Commands) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print a line for each model, format and technology, and what a GPU needs."""
-    from cost.compare import Result, table
+    from cost.compare import Result
     from cost.engine import token
     from cost.pictures import against, breakdown, rooflines
     from cost.prices import read_tables, table_of
     from cost.storage import storage_of
     from cost.technology import gpus, memories, technologies
-    from cost.terms import explain
     from cost.versus import ends
+    from cost.why import why, why_gpu
     from cost.workload import shape_of
 
     asked = arguments.versus is None or arguments.gpu is not None
     require(asked, "--gpu", "be given with --versus", "none")
-    tables = read_tables(arguments.prices) if arguments.prices else technologies()
-    memory = table_of(memories(), "memory", arguments.memory)
-    gpu = table_of(gpus(), "gpu", arguments.gpu) if arguments.gpu else None
+    own = read_tables(arguments.prices) if arguments.prices else {}
+    tables = technologies() | own
+    memory = table_of(memories() | own, "memory", arguments.memory)
+    gpu = table_of(gpus() | own, "gpu", arguments.gpu) if arguments.gpu else None
     head = storage_of(arguments.head)
     results = []
     for name in arguments.model:
         model = shape_of(name)
         for storage in map(storage_of, arguments.format):
             for technology in arguments.technology:
-                chip = _chip(arguments, storage, table_of(tables, "technology", technology), memory)
+                table_ = table_of(tables, "technology", technology)
+                chip = _chip(arguments, model, storage, table_, memory)
                 done = token(model, storage, head, chip, arguments.context)
                 results.append(Result(model, storage, chip, done))
     beside = [] if gpu is None else _gpu(arguments, gpu, head, results)
     if arguments.json:
-        rows = [{"model": m, "format": f, **one.as_json()} for m, f, ones in beside for one in ones]
-        engine = [one.as_json() for one in results]
-        print(json.dumps({"engine": engine, "gpu": rows} if gpu else engine, indent=2))
+        _print_json(arguments, results, beside)
     else:
-        print(table(results))
-        for warning in dict.fromkeys(w for one in results for w in one.token.warnings):
-            print(f"warning: {warning}")
-        for model, text, ones in beside:
-            print(f"{arguments.gpu}, {model}, {text}:", *(one.show() for one in ones), sep="\n  ")
-        _print_ratios(arguments, results, beside)
-    if arguments.why:
-        first = results[0]
-        print(f"\n{first.model.name}, {first.storage.name}, {first.chip.technology.name}:")
-        print(explain(first.token.terms, "uJ", 1e6))
+        _print(arguments, results, beside)
+        if arguments.why:
+            print(*(why(one, head) for one in results), sep="\n")
+        if arguments.why and gpu is not None:
+            for model, text, ones in beside:
+                print(f"\n{gpu.name}, {model}, {text}:", *(why_gpu(gpu, one) for one in ones),
+                      sep="\n")  # fmt: skip
     if arguments.picture:
         breakdown(results, arguments.picture)
     if arguments.versus and gpu is not None:
@@ -106,6 +106,34 @@ def run(arguments: Namespace) -> None:
         rooflines(results, gpu, arguments.roofline)
 
 
+def _print_json(arguments: Namespace, results: "list[Result]", beside: "list[OnGpu]") -> None:
+    from cost.terms import as_json
+
+    rows = [{"model": m, "format": f, **one.as_json()} for m, f, ones in beside for one in ones]
+    engine = [
+        one.as_json() | ({"terms": as_json(one.token.terms)} if arguments.why else {})
+        for one in results
+    ]
+    print(json.dumps({"engine": engine, "gpu": rows} if arguments.gpu else engine, indent=2))
+
+
+def _print(arguments: Namespace, results: "list[Result]", beside: "list[OnGpu]") -> None:
+    from cost.compare import table
+
+    print(table(results))
+    for warning in dict.fromkeys(w for one in results for w in one.token.warnings):
+        print(f"warning: {warning}")
+    for model, text, ones in beside:
+        print(f"{arguments.gpu}, {model}, {text}:", *(one.show() for one in ones), sep="\n  ")
+    _print_ratios(arguments, results, beside)
+    if beside:
+        idle = f"{arguments.idle:g} W by --idle" if arguments.idle else "nothing (--idle W)"
+        print(
+            "joules of a GPU are its board's, without a host; ours are of engine and memory, and "
+            f"for all else {idle}"
+        )
+
+
 def _gpu(
     arguments: Namespace, gpu: "Prices", head: "Storage", results: "list[Result]"
 ) -> "list[OnGpu]":
@@ -113,16 +141,19 @@ def _gpu(
 
     What does not fit its memory is said on the error stream and left out.
     """
+    from cost.measured import RECORDS
     from cost.storage import storage_of
     from cost.versus import on_gpu
 
-    found = []
+    records, found = arguments.gpu_records or RECORDS, []
+    known = records.is_dir() or arguments.gpu_records is None
+    require(known, "--gpu-records", "be a folder of records", records)
     for model in {one.model.name: one.model for one in results}.values():
         for text in dict.fromkeys(["fp16", *arguments.format]):
             wide = storage_of("fp16") if text == "fp16" else head
             try:
                 ones = on_gpu(model, storage_of(text), wide, gpu, arguments.context,
-                              arguments.gpu_records)  # fmt: skip
+                              records)  # fmt: skip
             except ValueError as error:
                 print(f"left out: {error}", file=sys.stderr)
                 continue
@@ -145,13 +176,15 @@ def _print_ratios(
 
 
 def _chip(
-    arguments: Namespace, storage: "Storage", technology: "Prices", memory: "Prices"
-) -> "Chip":
-    from cost.engine import Chip
+    arguments: Namespace, model: "Shape", storage: "Storage", technology: "Prices",
+    memory: "Prices",
+) -> "Chip":  # fmt: skip
+    from cost.engine import Chip, fastest
     from cost.interval import Interval
     from cost.prices import Price
 
-    require(arguments.clock > 0, "clock", "be above 0 MHz", arguments.clock)
+    clock = arguments.clock
+    require(clock is None or clock > 0, "clock", "be above 0 MHz", clock)
     require(arguments.idle >= 0, "idle", "be 0 W or more", arguments.idle)
     settings = settings_from(arguments)
     ternary = settings.get("kind") != "popcount"
@@ -161,10 +194,11 @@ def _chip(
         if ternary and settings.get("ternary", True)
         else (storage.planes)
     )
-    most = 1 << 17
-    settings = {"columns": most, **settings, "k": k, "coef_bits": storage.coefficient_bits}
+    widest = max(linear.inputs for linear in (*model.linears, model.head))
+    settings = {"columns": widest, **settings, "k": k, "coef_bits": storage.coefficient_bits}
     idle = Price("idle", Interval.of(arguments.idle), "W", "given by --idle")
-    return Chip(HardwareConfig(**settings), arguments.clock * 1e6, technology, memory, idle)
+    hertz = clock * 1e6 if clock else float(fastest(technology).low // 1e6) * 1e6
+    return Chip(HardwareConfig(**settings), hertz, technology, memory, idle)
 
 
 def _pareto(
@@ -188,14 +222,14 @@ def _pareto(
     for text, perplexity in found.integers.items():
         for name in arguments.technology:
             storage, technology = storage_of(text), table_of(tables, "technology", name)
-            chip = _chip(arguments, storage, technology, memory)
+            chip = _chip(arguments, model, storage, technology, memory)
             done = token(model, storage, head, chip, arguments.context)
             points.append(Point(f"{text}, {name}", perplexity, done.joules, done.rate))
     for name, text, ones in beside:
         if name == model.name and text == "fp16":
             points += [
                 Point(f"{arguments.gpu} FP16, batch {one.batch}, {one.origin}", found.real,
-                      one.read_joules, one.rate, not one.measured)
+                      one.read_joules, one.rate, True, not one.measured)
                 for one in ends(ones)
             ]  # fmt: skip
     for line in left_out:
