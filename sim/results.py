@@ -66,6 +66,16 @@ def _units(file: Path) -> str:
     return _table(["unit", "LUT4", "registers", "MHz, median", "LUT4 for a MAC a cycle"], rows)
 
 
+def _engines(file: Path) -> str:
+    rows = [
+        [name, str(one["engine"]["lut4"]), str(one["engine"]["registers"]),
+         str(one["engine"]["multipliers"]), str(one["config"]["pe"] * one["element"]["lut4"]),
+         f"{100 * one['overhead']:.1f} %"]
+        for name, one in _read(file).items()
+    ]  # fmt: skip
+    return _table(["engine", "LUT4", "registers", "multipliers", "LUT4 of its PEs", "more"], rows)
+
+
 def texts(record: Mapping[str, dict[str, Any]]) -> str:
     """Return a record of :mod:`sim.verify` as a table."""
     return _table(
@@ -93,7 +103,7 @@ def _texts(file: Path) -> str:
     return texts(whole) if whole else ""  # entries of older versions do not say what was asked
 
 
-def _soak(file: Path) -> str:
+def _facts(file: Path) -> str:
     return _table(["", ""], [[name, str(value)] for name, value in _read(file).items()])
 
 
@@ -131,11 +141,14 @@ SECTIONS: tuple[tuple[str, str, str, Callable[[Path], str]], ...] = (
     ("Elements on {}", "sg13g2.json", "python -m sim synth LIBERTY --standard", _cells),
     ("Elements on {}", "asap7.json", "python -m sim synth LIBERTY --standard", _cells),
     ("Units on an ECP5", "ecp5.json", "python -m fpga records docs/records/ecp5.json", _units),
+    ("Whole engines on an ECP5", "ecp5_engines.json",
+     "python -m fpga engine --seeds --records docs/records/ecp5_engines.json", _engines),
     ("Boards", "boards.json", "python -m fpga report BOARD --records docs/records/boards.json",
      _boards),
     ("Texts by the circuit", "generate.json",
      "python -m sim verify FILE --record docs/records/generate.json", _texts),
-    ("Long runs", "soak.json", "python -m sim soak --layers 1000 --circuits 40", _soak),
+    ("Long runs", "soak.json", "python -m sim soak --layers 1000 --circuits 40", _facts),
+    ("Random circuits", "sweep.json", "python -m sim sweep --count 220 --seed 0 --json", _facts),
     ("Functional coverage of the benches", "coverage.json",
      "python -m sim coverage -o docs/records/coverage.json", _coverage),
     ("What is broken on purpose is found", "mutations.json", "python tests/mutations.py",

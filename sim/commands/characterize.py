@@ -32,9 +32,9 @@ def run(arguments: Namespace) -> None:
     from cost.components import fit_engines
     from cost.components import report as report_engines
     from cost.fit import BARS, fit, report
+    from cost.liberty import read
     from cost.libraries import held as held_of
     from cost.libraries import report as report_libraries
-    from cost.liberty import read
     from cost.published import rows, table
     from cost.technology import gpus, memories, nodes_of, technologies, text_of
     from cost.winner import contests
