@@ -35,6 +35,8 @@ PATIENCE = 20_000
 """Cycles for which a test waits for what must come."""
 NANOSECONDS = 10
 """Of a cycle."""
+LIMIT = 50
+"""Cycles of the watchdog."""
 START = 2
 """Cycles from the start until the first step, and from the last result until done."""
 
@@ -369,10 +371,15 @@ async def starved_and_reset(dut) -> None:
         if stopped == "results":
             host.sink.clear_pause_generator()
             host.sink.pause = True
-        assert await host.write("watchdog", 50)
+        armed_late = stopped in ("activations", "coefficients")
+        assert await host.write("watchdog", 0 if armed_late else LIMIT)
         await host.queue(job)
         assert await host.write("enable", EVENT["error"])
         assert await host.write("control", COMMAND["start"])
+        if armed_late:
+            await ClockCycles(dut.aclk, job.steps(CONFIG) + 10 * LIMIT)
+            assert await host.read("errors") == 0
+            assert await host.write("watchdog", LIMIT)
         if stopped:
             if not dut.irq.value:
                 await with_timeout(RisingEdge(dut.irq), PATIENCE * NANOSECONDS, "ns")
