@@ -26,7 +26,8 @@ ACCESS = {
 COMMANDS = {
     "push": "queue the layer that the descriptor has",
     "start": "run until no layer waits",
-    "reset": "forget all layers and words at once, and clear the counters; other registers stay",
+    "reset": "forget all layers and words at once, and clear the counters; other registers stay; "
+    "alone in its write, and never refused then",
 }
 EVENTS = {
     "done": "all layers that waited have given their last result to its taker",
@@ -37,7 +38,7 @@ ERRORS = {
     "unaligned": "an address was not a multiple of 4",
     "reserved": "an address has no register",
     "read_only": "a register was written that can only be read",
-    "value": "a bit was written 1 that its register does not have",
+    "value": "a bit was written 1 that its register does not have, or reset with another command",
     "start_busy": "start while busy",
     "start_empty": "start while no layer waits",
     "queue_full": "push while the queue is full",

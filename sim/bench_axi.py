@@ -279,6 +279,8 @@ async def misbehaving_master(dut) -> None:
         await refused("read_only", REGISTERS[name].address, 0)
     for name in ("control", "errors", "enable", "layer_terms", "layer_groups"):
         await refused("value", REGISTERS[name].address, 1 << 31)
+    for other in ("push", "start"):
+        await refused("value", control, COMMAND["reset"] | COMMAND[other])
     await refused("start_empty", control, COMMAND["start"])
     await refused("layer", control, COMMAND["push"])  # of zeros, as after the reset
     for name, low, high in (
@@ -300,6 +302,7 @@ async def misbehaving_master(dut) -> None:
     assert await host.read("status") == 2 | CONFIG.layer_queue << 8
     assert await host.write("control", COMMAND["start"])
     await refused("start_busy", control, COMMAND["start"])
+    await refused("value", control, COMMAND["reset"] | COMMAND["start"])
     await refused("read_only", REGISTERS["status"].address, 0)
     for _ in range(CONFIG.layer_queue):
         host.stream(job)
