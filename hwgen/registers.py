@@ -117,7 +117,8 @@ def register_map(config: HardwareConfig) -> tuple[Register, ...]:
     head: list[tuple[str, str, str, tuple[Field, ...], int | None]] = [
         ("id", "identification: PLSM", "ro", _whole(32), IDENTIFICATION),
         ("version", "version of this register map", "ro", _whole(32), VERSION),
-        ("digest", "CRC-32 of the configuration", "ro", _whole(32), digest(config)),
+        ("digest", "CRC-32, as zlib's, of the configuration as JSON on one line", "ro",
+         _whole(32), digest(config)),
         ("control", "commands; all of one write are done, or refused, together", "wo",
          flag_bits["commands"], None),
         ("status", "what the engine is at", "ro", status, None),
@@ -142,7 +143,11 @@ def register_map(config: HardwareConfig) -> tuple[Register, ...]:
 
 
 def digest(config: HardwareConfig) -> int:
-    """CRC-32 of a configuration: a host that has another one's image can tell."""
+    """CRC-32 of a configuration: a host that has another one's image can tell.
+
+    As zlib's, of the ASCII bytes of one line of JSON without its end: the object of ``config.json``
+    with its keys in that order, ``": "`` after each and ``", "`` between them.
+    """
     return crc32(json.dumps(asdict(config)).encode())
 
 
