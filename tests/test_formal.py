@@ -38,9 +38,7 @@ CASES = {
     "addsub_bits": HardwareConfig(
         columns=32, k=2, kind="addsub", ternary=False, pe=1, lanes=3, act_bits=2
     ),
-    "addsub_digits": HardwareConfig(
-        columns=32, kind="addsub", pe=1, lanes=3, act_bits=4, digit=2, stage_every=2
-    ),
+    "addsub_digits": HardwareConfig(columns=32, kind="addsub", pe=1, lanes=3, act_bits=4, digit=2),
     "addsub_unsigned": HardwareConfig(
         columns=32, kind="addsub", pe=1, lanes=3, act_bits=3, act_signed=False, stage_every=1
     ),
