@@ -1,5 +1,7 @@
 """Sigma-Delta decoder by a matrix: samples of a block as exact products with its codes."""
 
+from itertools import accumulate, cycle
+
 from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
@@ -14,8 +16,6 @@ from hwgen.vectors import vector_layout
 
 MATRIX_BITS = 16
 """Bits of a signed entry of the matrix."""
-WAITING = 2
-"""Words of samples that may wait to be taken."""
 
 
 class Matrix(wiring.Component):
@@ -23,8 +23,9 @@ class Matrix(wiring.Component):
 
     This is every filter and transform of blocks: the resampling of Sigma-Delta streams with its
     rotation, at any ratio. The matrix comes first, and stays until a reset. ``lanes`` products a
-    cycle: ``samples * ceil(block / lanes)`` cycles for a block, while the next one comes. Blocks
-    and their samples take whole words, with zeros in the lanes that are left.
+    cycle: ``samples * ceil(block / lanes)`` cycles for a block, while the next one comes; the
+    first word of samples leaves :attr:`latency` cycles after its block is there. Blocks and their
+    samples take whole words, with zeros in the lanes that are left.
 
     Parameters
     ----------
@@ -61,10 +62,37 @@ class Matrix(wiring.Component):
             "o": Out(stream.Signature(vector_layout(lanes, bits))),
         })
 
+    @property
+    def words(self) -> int:
+        """Words of a block, and of a row of the matrix."""
+        return -(-self.block // self.lanes)
+
+    @property
+    def depth(self) -> int:
+        """Cycles from a step to the sum of its products."""
+        return 2 + max(0, (self.lanes - 1).bit_length() - 1)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last word of a block to its first samples, if nothing is before them."""
+        return min(self.lanes, self.samples) * self.words + self.depth + 3
+
+    @property
+    def waiting(self) -> int:
+        """Words of samples that are made or wait to be taken: so many that no cycle is lost.
+
+        Room is free again ``depth + 3`` cycles after a word's last step; the words that follow
+        must have as many steps, also where the one that ends a block has few.
+        """
+        full, words = self.lanes * self.words, -(-self.samples // self.lanes)
+        last = self.samples * self.words - (words - 1) * full
+        steps = accumulate(cycle([last, *[full] * (words - 1)]))
+        return 2 + next(n for n, total in enumerate(steps) if total >= self.depth + 3)
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         lanes, bits = self.lanes, self.in_bits
-        words = -(-self.block // lanes)  # of a block, and of a row of the matrix
+        words = self.words
         entries = self.samples * words
         product_bits = MATRIX_BITS + bits
         most = self.block << (MATRIX_BITS - 1 + bits - 1)
@@ -104,7 +132,7 @@ class Matrix(wiring.Component):
 
         # Steps: the words of a row, the rows of a word of samples. Room for that is claimed first.
         row, word, lane = Signal(range(entries)), Signal(range(words)), Signal(range(lanes))
-        room = Signal(range(WAITING + 1), init=WAITING)
+        room = Signal(range(self.waiting + 1), init=self.waiting)
         begins, goes, last_word, last_row, fills = (Signal() for _ in range(5))
         m.d.comb += [
             last_word.eq(word == words - 1),
@@ -129,13 +157,11 @@ class Matrix(wiring.Component):
             m.d.sync += product.eq(read.data[number] * read_row.data[number])
             end = 1 << (product_bits - 2)
             products.append(Node(product, -end, end))
-        levels = (lanes - 1).bit_length()
         partial = add_up(m, products, 1, join_plain)
-        depth = 2 + max(0, levels - 1)  # cycles from a step to the sum of its products
         step = Cat(goes, word == 0, goes & last_word, goes & last_word & fills,
                    goes & last_row & ends.bit_select(read_bank, 1), lane)  # fmt: skip
         then = Signal(len(step))
-        m.d.comb += then.eq(self._later(m, step, depth))
+        m.d.comb += then.eq(self._later(m, step, self.depth))
         total = Signal(signed(total_bits), reset_less=True)
         next_total = Signal(signed(total_bits))
         m.d.comb += next_total.eq(Mux(then[1], 0, total) + partial.value)
@@ -153,7 +179,9 @@ class Matrix(wiring.Component):
                     m.d.sync += samples[number].eq(0)
         m.d.sync += [ended.eq(then[3]), ended_last.eq(then[4])]
         layout = self.o.p.shape()
-        m.submodules.waiting = waiting = SyncFIFOBuffered(width=layout.size, depth=WAITING)
+        m.submodules.waiting = waiting = SyncFIFOBuffered(  # takes all but one at once
+            width=layout.size, depth=self.waiting + 1
+        )
         given = self.o.valid & self.o.ready
         m.d.comb += [
             waiting.w_data.eq(Cat(samples.as_value(), ended_last)),
@@ -168,8 +196,8 @@ class Matrix(wiring.Component):
     @staticmethod
     def _later(m: Module, step: Cat, depth: int) -> Signal:
         """Return what a step is, once its products are summed; without a step, nothing ends."""
-        for cycle in range(depth):
-            held = Signal(len(step), name=f"step_{cycle}")
+        for number in range(depth):
+            held = Signal(len(step), name=f"step_{number}")
             m.d.sync += held.eq(step)
             step = held
         return step

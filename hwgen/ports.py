@@ -1,5 +1,8 @@
 """Port table of a configuration, for whoever connects the circuit."""
 
+from typing import Any
+
+from amaranth import Shape
 from amaranth.lib import data
 from amaranth.lib.wiring import Out
 
@@ -10,7 +13,10 @@ from hwgen.top_axi import TopAxi
 
 
 def port_table(config: HardwareConfig) -> str:
-    """Return Markdown: every port of the outermost module, and the fields of every payload."""
+    """Return Markdown: every port of the outermost module, and the fields of every payload.
+
+    Integers are named signed or unsigned; other fields are bits, or count from 0.
+    """
     lines = [f"# Ports of `{config.top}`", "", "| port | direction | bits |", "|---|---|---|"]
     layouts: dict[str, data.Layout] = {}
     if config.bus == "axi":
@@ -38,7 +44,7 @@ def _fields(layout: data.Layout, prefix: str = "", base: int = 0) -> list[tuple[
         first, last = layout[0], layout[layout.length - 1]
         named = f"{prefix}[0..{layout.length - 1}], {first.width} bits each"
         if not isinstance(layout.elem_shape, data.Layout):
-            return [(named, base, last.offset + last.width)]
+            return [(named + _sign(layout.elem_shape), base, last.offset + last.width)]
         inner = _fields(layout.elem_shape, f"{prefix}[0]", base)
         return [(named, base, last.offset + last.width), *inner]
     found = []
@@ -47,5 +53,10 @@ def _fields(layout: data.Layout, prefix: str = "", base: int = 0) -> list[tuple[
         if isinstance(field.shape, data.Layout):
             found += _fields(field.shape, name, base + field.offset)
         else:
-            found.append((name, base + field.offset, field.width))
+            found.append((name + _sign(field.shape), base + field.offset, field.width))
     return found
+
+
+def _sign(shape: Any) -> str:
+    """Return what a layout says of a number's sign."""
+    return (", signed" if shape.signed else ", unsigned") if isinstance(shape, Shape) else ""

@@ -163,7 +163,8 @@ class RegisterBlock(wiring.Component):
     ) -> None:
         """Find what is wrong with a write: its address, or else its value, or else its commands."""
         address = self.write_address
-        push, start = given[_bit("push")], given[_bit("start")]
+        push, start, reset = (given[_bit(name)] for name in ("push", "start", "reset"))
+        commands = _is(address, rows, "control")
         constant = [row for row in rows if row.access == "ro"]
         masks = [
             Mux(_any_of(address, [row]), C(row.mask, 32), 0) for row in rows if row.access != "ro"
@@ -174,9 +175,9 @@ class RegisterBlock(wiring.Component):
             m.d.comb += wrong.reserved.eq(1)
         with m.Elif(_any_of(address, constant)):
             m.d.comb += wrong.read_only.eq(1)
-        with m.Elif((given & ~reduce(or_, masks)).any()):
+        with m.Elif((given & ~reduce(or_, masks)).any() | (commands & reset & (push | start))):
             m.d.comb += wrong.value.eq(1)
-        with m.Elif(_is(address, rows, "control")):
+        with m.Elif(commands):
             m.d.comb += [
                 wrong.start_busy.eq(start & self.running),
                 wrong.start_empty.eq(start & ~push & (self.level == 0)),

@@ -26,7 +26,8 @@ ACCESS = {
 COMMANDS = {
     "push": "queue the layer that the descriptor has",
     "start": "run until no layer waits",
-    "reset": "forget all layers and words at once, and clear the counters; other registers stay",
+    "reset": "forget all layers and words at once, and clear the counters; other registers stay; "
+    "alone in its write, and never refused then",
 }
 EVENTS = {
     "done": "all layers that waited have given their last result to its taker",
@@ -37,7 +38,7 @@ ERRORS = {
     "unaligned": "an address was not a multiple of 4",
     "reserved": "an address has no register",
     "read_only": "a register was written that can only be read",
-    "value": "a bit was written 1 that its register does not have",
+    "value": "a bit was written 1 that its register does not have, or reset with another command",
     "start_busy": "start while busy",
     "start_empty": "start while no layer waits",
     "queue_full": "push while the queue is full",
@@ -116,7 +117,8 @@ def register_map(config: HardwareConfig) -> tuple[Register, ...]:
     head: list[tuple[str, str, str, tuple[Field, ...], int | None]] = [
         ("id", "identification: PLSM", "ro", _whole(32), IDENTIFICATION),
         ("version", "version of this register map", "ro", _whole(32), VERSION),
-        ("digest", "CRC-32 of the configuration", "ro", _whole(32), digest(config)),
+        ("digest", "CRC-32, as zlib's, of the configuration as JSON on one line", "ro",
+         _whole(32), digest(config)),
         ("control", "commands; all of one write are done, or refused, together", "wo",
          flag_bits["commands"], None),
         ("status", "what the engine is at", "ro", status, None),
@@ -141,7 +143,11 @@ def register_map(config: HardwareConfig) -> tuple[Register, ...]:
 
 
 def digest(config: HardwareConfig) -> int:
-    """CRC-32 of a configuration: a host that has another one's image can tell."""
+    """CRC-32 of a configuration: a host that has another one's image can tell.
+
+    As zlib's, of the ASCII bytes of one line of JSON without its end: the object of ``config.json``
+    with its keys in that order, ``": "`` after each and ``", "`` between them.
+    """
     return crc32(json.dumps(asdict(config)).encode())
 
 

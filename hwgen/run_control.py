@@ -48,7 +48,8 @@ class RunControl(wiring.Component):
     moves : In(1)
         Something passed at any port.
     limit : In(32)
-        Cycles without a step and without anything moving after which ``stuck`` comes; 0 is never.
+        Cycles without a step and without anything moving after which ``stuck`` comes, and they are
+        counted anew; 0 is never. It may change at any time.
     running : Out(1)
     done : Out(1), stuck : Out(1)
         For one cycle.
@@ -113,12 +114,12 @@ class RunControl(wiring.Component):
 
         m.d.comb += [
             self.done.eq(self.running & ~self.queued & (in_flight == 0) & ~self.offered),
-            self.stuck.eq(self.running & (still == self.limit) & (self.limit != 0)),
+            self.stuck.eq(self.running & (still >= self.limit) & (self.limit != 0)),
         ]
         m.d.sync += in_flight.eq(in_flight + self.begins - self.ends)
         m.d.sync += still.eq(still + 1)
         with m.If(~self.running | self.works | self.moves | self.stuck):
-            m.d.sync += still.eq(1)
+            m.d.sync += still.eq(0)
         with m.If(self.done):
             m.d.sync += self.running.eq(0)
         with m.If(self.start):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hwgen.axi_lite import OKAY
 from hwgen.axi_stream import INPUTS
 from hwgen.config import HardwareConfig
-from hwgen.registers import COMMANDS, register_map
+from hwgen.registers import COMMANDS, ERRORS, register_map
 from sim.axi import frames, from_frames, layer_writes
 from sim.jobs import Job
 from sim.streams import Sink, Source
@@ -16,6 +16,8 @@ from sim.verilated import Verilated
 
 PATIENCE = 20_000
 """Cycles without a transfer after which the circuit counts as stuck."""
+LIMIT = 4
+"""Cycles to which the watchdog is lowered when twice as many have passed without a word."""
 
 
 class AxiEngine:
@@ -41,10 +43,13 @@ class AxiEngine:
     ) -> list[NDArray[np.int64]]:
         """Queue as many jobs as fit, run them, and so on; return the results, (tokens, out) each.
 
+        Words come a little later than the start, and the watchdog is lowered meanwhile.
+
         Raises
         ------
         RuntimeError
-            A write was refused, an error flag is set, a counter is wrong, or the circuit is stuck.
+            A write was refused, an error flag is set or missing, a counter is wrong, or the circuit
+            is stuck.
         """
         self._reset()
         found, depth = [], self.config.layer_queue
@@ -56,6 +61,7 @@ class AxiEngine:
                     self._write(address, value)
                 self._command("push")
             self._command("start")
+            self._starve()
             found += self._stream(part, idle, stall, rng)
             for _ in range(4):
                 self._clock()
@@ -95,6 +101,17 @@ class AxiEngine:
 
     def _command(self, name: str) -> None:
         self._write(self._address["control"], 1 << list(COMMANDS).index(name))
+
+    def _starve(self) -> None:
+        """Lower the watchdog below the cycles that passed without a word; clear what it says."""
+        for _ in range(2 * LIMIT):
+            self._clock()
+        self._write(self._address["watchdog"], LIMIT)
+        flags, stuck = self._read(self._address["errors"]), 1 << list(ERRORS).index("stuck")
+        self._write(self._address["watchdog"], 0)
+        self._write(self._address["errors"], flags)
+        if flags != stuck:
+            raise RuntimeError(f"errors must be {stuck} when the watchdog is lowered, got {flags}")
 
     def _write(self, address: int, value: int) -> None:
         dut = self._dut

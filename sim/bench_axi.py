@@ -35,6 +35,8 @@ PATIENCE = 20_000
 """Cycles for which a test waits for what must come."""
 NANOSECONDS = 10
 """Of a cycle."""
+LIMIT = 50
+"""Cycles of the watchdog."""
 START = 2
 """Cycles from the start until the first step, and from the last result until done."""
 
@@ -277,6 +279,8 @@ async def misbehaving_master(dut) -> None:
         await refused("read_only", REGISTERS[name].address, 0)
     for name in ("control", "errors", "enable", "layer_terms", "layer_groups"):
         await refused("value", REGISTERS[name].address, 1 << 31)
+    for other in ("push", "start"):
+        await refused("value", control, COMMAND["reset"] | COMMAND[other])
     await refused("start_empty", control, COMMAND["start"])
     await refused("layer", control, COMMAND["push"])  # of zeros, as after the reset
     for name, low, high in (
@@ -298,6 +302,7 @@ async def misbehaving_master(dut) -> None:
     assert await host.read("status") == 2 | CONFIG.layer_queue << 8
     assert await host.write("control", COMMAND["start"])
     await refused("start_busy", control, COMMAND["start"])
+    await refused("value", control, COMMAND["reset"] | COMMAND["start"])
     await refused("read_only", REGISTERS["status"].address, 0)
     for _ in range(CONFIG.layer_queue):
         host.stream(job)
@@ -369,10 +374,15 @@ async def starved_and_reset(dut) -> None:
         if stopped == "results":
             host.sink.clear_pause_generator()
             host.sink.pause = True
-        assert await host.write("watchdog", 50)
+        armed_late = stopped in ("activations", "coefficients")
+        assert await host.write("watchdog", 0 if armed_late else LIMIT)
         await host.queue(job)
         assert await host.write("enable", EVENT["error"])
         assert await host.write("control", COMMAND["start"])
+        if armed_late:
+            await ClockCycles(dut.aclk, job.steps(CONFIG) + 10 * LIMIT)
+            assert await host.read("errors") == 0
+            assert await host.write("watchdog", LIMIT)
         if stopped:
             if not dut.irq.value:
                 await with_timeout(RisingEdge(dut.irq), PATIENCE * NANOSECONDS, "ns")

@@ -467,7 +467,7 @@ end
 always @* if (started) begin
   assert (running == active);
   assert (done == (active && !queued && flight == 0 && !offered));
-  if (stuck) assert (active && limit != 0);
+  assert (stuck == (active && limit != 0 && still >= limit));
 end
 {spec}
 endmodule

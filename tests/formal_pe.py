@@ -1,18 +1,49 @@
 """Specification of a processing element as Verilog with assertions, for the prover.
 
 It multiplies and adds as the arithmetic says, with no tree, and knows only the ports, the latency,
-and how a row's weights are written.
+and how a row's weights are written. What rows share before it, lut's tables of the digits, is
+built by the circuit's own builder and is part of the proof.
 """
 
-from amaranth import Shape
+from amaranth import Module, Shape
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from hwgen.config import HardwareConfig
 from hwgen.ecp5 import MODEL
 from hwgen.emit import emit_parts
 from hwgen.layouts import digit_layout, operand_layout
-from hwgen.patterns import code_bits, entry_range, patterns
+from hwgen.patterns import code_bits, patterns
 from hwgen.pe import ProcessingElement
+from hwgen.tables import operands
 from hwgen.weights import row_layout
+
+
+class Operands(wiring.Component):
+    """Operands of elements from digits, as the array makes them.
+
+    Members
+    -------
+    digits : In(``digit_layout(config)``)
+    built : Out(``operand_layout(config)``)
+    """
+
+    def __init__(self, config: HardwareConfig) -> None:
+        self.config = config
+        super().__init__({
+            "digits": In(digit_layout(config)),
+            "built": Out(operand_layout(config)),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += self.built.as_value().eq(operands(m, self.digits, self.config))
+        return m
+
+
+def operands_of(config: HardwareConfig) -> str:
+    """Return the Verilog of what elements get of digits."""
+    return emit_parts({"operands": Operands(config)}, config)["operands"]
 
 
 def element_of(config: HardwareConfig) -> str:
@@ -20,11 +51,16 @@ def element_of(config: HardwareConfig) -> str:
     return emit_parts({"pe": ProcessingElement(config)}, config)["pe"]
 
 
-def checked(element: str, config: HardwareConfig) -> str:
+def checked(element: str, config: HardwareConfig, shared: str = "") -> str:
     """Return the Verilog of an element in a module ``check`` with the specification.
 
     Induction over ``depth + 4`` cycles needs the sum so far and the held weights, so both are
     made ports.
+
+    Parameters
+    ----------
+    element, shared : str
+        Verilog of ``element_of`` and, unless it is the circuit's, of ``operands_of``.
     """
     term, dot = _term_bits(config), config.dot_bits
     head, _, body = element.partition(");")
@@ -35,7 +71,8 @@ def checked(element: str, config: HardwareConfig) -> str:
     )
     model = MODEL.replace("`ifndef SYNTHESIS\n", "").replace("`endif\n", "")
     cells = model if config.mapping == "ecp5" else ""
-    return f"{head}, seen_term, seen_dot);\n{ports}{body}{cells}{_specification(config)}"
+    shared = shared or operands_of(config)
+    return f"{head}, seen_term, seen_dot);\n{ports}{body}{cells}{shared}{_specification(config)}"
 
 
 def _term_bits(config: HardwareConfig) -> int:
@@ -68,28 +105,14 @@ def _turned(product: str, base: int, number: int, config: HardwareConfig) -> str
     return f"(({' ^ '.join(signs)}) ? -{product} : {product})"
 
 
-def _lut_lines(config: HardwareConfig) -> tuple[list[str], str]:
-    """Return declarations of codes and tables, which lut has, and the element's operands."""
-    if config.kind != "lut":
-        return [], "digit"
-    low, high = entry_range(config)
-    bits, width = Shape.cast(range(low, high + 1)).width, code_bits(config)
-    lines, entries = [], []
-    for group in range(config.table_groups):
+def _code_lines(config: HardwareConfig) -> list[str]:
+    """Return declarations of lut's codes, of which there are as many as patterns."""
+    width, lines = code_bits(config), []
+    for group in range(config.table_groups if config.kind == "lut" else 0):
         place = f"{(group + 1) * width - 1}:{group * width}"
         lines.append(f"wire [{width - 1}:0] code_{group} = term[{place}];")
         lines.append(f"always @* assume (code_{group} < {len(patterns(config))});")
-        for weights in patterns(config)[1:]:
-            lanes = range(group * config.table, min((group + 1) * config.table, config.lanes))
-            used = [
-                f"{'+' if weight > 0 else '-'} digit_{lane}"
-                for lane, weight in zip(lanes, weights, strict=False)
-                if weight
-            ]
-            entries.append(f"entry_{len(entries)}")
-            lines.append(f"wire signed [{bits - 1}:0] {entries[-1]} = zero {' '.join(used)};")
-    assert len(entries) * bits == operand_layout(config).size
-    return lines, f"{{{', '.join(reversed(entries))}}}"
+    return lines
 
 
 def _digit_lines(config: HardwareConfig) -> list[str]:
@@ -117,7 +140,6 @@ def _chosen(config: HardwareConfig) -> str:
 def _specification(config: HardwareConfig) -> str:
     number = f"signed [{config.dot_bits - 1}:0]"
     shape = Shape.cast(digit_layout(config).elem_shape)
-    lut_lines, operands = _lut_lines(config)
     products = " + ".join(_product(config, lane) for lane in range(config.lanes))
     top = "-partial" if config.digit == 1 and config.act_signed else "partial"
     stages = range(config.depth + 1)
@@ -130,9 +152,11 @@ def _specification(config: HardwareConfig) -> str:
         f"reg [{_term_bits(config) - 1}:0] term;",
         f"always @(posedge clk) if (term_load) term <= {_chosen(config)};",
         *_digit_lines(config),
-        *lut_lines,
+        *_code_lines(config),
+        f"wire [{operand_layout(config).size - 1}:0] built;",
+        "operands shared(.digits(digit), .built(built));",
         "pe dut(.clk(clk), .rst(rst), .weights(weights), .mask(mask), .term_load(term_load),",
-        f"  .digit({operands}), .valid(valid), .first(first), .last(last), .sum(sum),",
+        "  .digit(built), .valid(valid), .first(first), .last(last), .sum(sum),",
         "  .seen_term(seen_term), .seen_dot(seen_dot));",
         f"wire {number} partial_0 = {products};",
         *(f"reg {number} partial_{n + 1};" for n in stages),

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import test_formal
 import test_formal_bus
-from formal_bus import CHECKS, components, modules
+from formal_bus import components, modules
 from formal_pe import checked, element_of
 from prover import holds, write_problems
 
@@ -83,8 +83,8 @@ def around() -> Iterator[tuple[str, Mutant, str, int]]:
     places = {"out": "results_out"}
     for name, (module, old, new) in test_formal_bus.MUTANTS.items():
         mutant = Mutant(places.get(module, module), old, new, AROUND)
-        problem = CHECKS[name](text | {module: mutant.broken(text[module])})
-        yield name, mutant, problem, test_formal_bus.CYCLES[name]
+        cycles = test_formal_bus.CYCLES[test_formal_bus.check_of(name)]
+        yield name, mutant, test_formal_bus.problem_of(name, text), cycles
 
 
 def bench_says(text: str, config: HardwareConfig) -> str | None:

@@ -72,3 +72,38 @@ def simulate(dut: wiring.Component, *testbenches: Testbench) -> None:
         if not simulator.advance():
             return
     raise AssertionError(f"stuck: no end after {PATIENCE} edges of the clock")
+
+
+def timed(
+    dut: Any, words: list[Any], count: int, prepare: Testbench | None = None
+) -> tuple[list[int], list[int]]:
+    """Return in which cycles words are taken and so many leave; nobody idles or stalls.
+
+    Parameters
+    ----------
+    dut : component with streams ``i`` and ``o``
+    prepare : testbench, optional
+        Runs before the first cycle.
+    """
+    taken: list[int] = []
+    left: list[int] = []
+
+    async def bench(ctx: SimulatorContext) -> None:
+        if prepare is not None:
+            await prepare(ctx)
+        ctx.set(dut.o.ready, 1)
+        cycle = 0
+        while len(left) < count:
+            offers = len(taken) < len(words)
+            ctx.set(dut.i.valid, offers)
+            if offers:
+                ctx.set(dut.i.payload, words[len(taken)])
+            if offers and ctx.get(dut.i.ready):
+                taken.append(cycle)
+            if ctx.get(dut.o.valid):
+                left.append(cycle)
+            await ctx.tick()
+            cycle += 1
+
+    simulate(dut, bench)
+    return taken, left

@@ -11,11 +11,12 @@ from zlib import crc32
 import numpy as np
 import pytest
 
+from hwgen.__main__ import write_set
 from hwgen.axi_stream import beats_of, port_bits, word_bits
 from hwgen.config import HardwareConfig
 from hwgen.emit import verilog
 from hwgen.register_files import c_header, python_module, register_table
-from hwgen.registers import REFUSALS, layer_words, register_map
+from hwgen.registers import REFUSALS, digest, layer_words, register_map
 from sim import rtl
 from sim.axi import frames, from_frames, layer_writes
 from sim.axi_engine import AxiEngine
@@ -61,6 +62,14 @@ def test_registers_lie_apart_within_a_page(config: HardwareConfig) -> None:
 def test_largest_configuration_fits_the_page() -> None:
     rows = register_map(HardwareConfig(k=8, terms=64, bus="axi", views=16, exponents=15))
     assert rows[-1].address < 4096
+
+
+def test_digest_is_of_the_configuration_file(tmp_path: Path) -> None:
+    """As ``docs/bus.md`` says: its JSON on one line."""
+    write_set(AXI[0], tmp_path / "set")
+    text = json.dumps(json.loads((tmp_path / "set/config.json").read_text()))
+    assert text.startswith('{"k": 2, "pe": 4, "lanes": 8, ')
+    assert digest(AXI[0]) == crc32(text.encode())
 
 
 def test_identification() -> None:

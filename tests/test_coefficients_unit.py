@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from amaranth.sim import SimulatorContext
 from builders import random_stage
-from streams import checker, feeder, put, simulate
+from streams import checker, feeder, put, simulate, timed
 
 from hwgen.coefficients import CoefficientTable
 from hwgen.config import HardwareConfig
@@ -55,3 +55,18 @@ def index_words(index: np.ndarray, config: HardwareConfig) -> list[list[int]]:
     missing = config.slots * config.scalers - config.pe
     slots = np.pad(tiles, [(0, 0), (0, 0), (0, missing)])
     return slots.reshape(-1, config.scalers).tolist()
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"pe{config.pe}")
+def test_a_word_a_cycle(config: HardwareConfig) -> None:
+    """The first two cycles after the last indices of its group, then one after the other."""
+    dut, slots, terms, groups = CoefficientTable(config, 2), config.slots, config.most_terms, 4
+
+    async def load(ctx: SimulatorContext) -> None:
+        ctx.set(dut.terms, terms)
+        for number in range(2 * terms):
+            await put(ctx, dut.i_table, {"value": number % 2, "last": number == 2 * terms - 1})
+
+    given = groups * slots * terms
+    taken, left = timed(dut, [[1] * config.scalers] * (groups * slots), given, load)
+    assert left == list(range(taken[slots - 1] + 2, taken[slots - 1] + 2 + given))

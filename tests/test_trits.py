@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from builders import random_stage, ternary_planes
-from streams import checker, feeder, simulate
+from streams import checker, feeder, simulate, timed
 
 from hwgen.config import HardwareConfig
 from hwgen.image import image
@@ -66,6 +66,16 @@ def test_weight_words(number: int, pace: tuple[float, float]) -> None:
     dut = Unpacker(config, size)
     feed = feeder(dut.i, words, pace[0], rng)
     simulate(dut, feed, checker(dut.o, wanted, pace[1], rng))
+
+
+@pytest.mark.parametrize("number", range(len(CONFIGS)))
+def test_a_word_of_bytes_a_cycle(number: int) -> None:
+    """A weight word is offered one cycle after its last bytes, and the next one begins at once."""
+    config, size = CONFIGS[number]
+    pieces = pieces_of(config, size)
+    taken, left = timed(Unpacker(config, size), [0] * (4 * pieces), 4)
+    assert taken == list(range(4 * pieces))
+    assert left == [word * pieces for word in range(1, 5)]
 
 
 def test_refusals() -> None:
