@@ -53,14 +53,12 @@ def search(
         As :func:`explore.run.explore` does, or ``folder`` cannot be written.
     """
     plan, answers = plan or Plan(), Kept(kept or kept_folder())
+    some = workers(count, scheduler, answers.folder)
 
     def save(progress: Progress) -> None:
         if folder is not None:
             write_result(result_of(progress, plan, gpu_records), folder)
 
-    progress = explore(
-        space, plan, records, answers,
-        lambda: workers(count, scheduler, answers.folder), save, say,
-    )  # fmt: skip
+    progress = explore(space, plan, records, answers, lambda: some, save, say)
     save(progress)
     return Result(result_of(progress, plan, gpu_records))

@@ -87,6 +87,9 @@ def test_a_large_space_is_sampled(call: Call, tmp_path: Path) -> None:
         (["--text", "none.txt"], "none.txt must be a text file, got none"),
         (["--trust", "measured"], "invalid choice"),
         (["--liberty", "none.lib", "--trust", "synthesized"], "none.lib"),
+        (["--scheduler", "foo"], "as tcp://10.0.0.1:8786, got foo: missing port number"),
+        (["--scheduler", "http://a:1"], "got http://a:1: unknown address scheme 'http'"),
+        (["--scheduler", "tcp://a:99999"], "port below 65536, got tcp://a:99999"),
     ],
 )
 def test_bad_flags(call: Call, tmp_path: Path, arguments: list[str], rule: str) -> None:
@@ -104,6 +107,18 @@ def test_a_scheduler_out_of_reach_loses_no_prices(
     ))  # fmt: skip
     assert "scheduler tcp://127.0.0.1:9 must be reachable" in line
     assert call("report", tmp_path / "run", "-o", tmp_path / "report.html")[0] == 0
+
+
+@pytest.mark.parametrize("address", ["foo", "tcp://:x", "inproc://x"])
+def test_no_address_ends_at_once(tmp_path: Path, address: str) -> None:
+    """As a process of its own: threads of Dask must not hold it."""
+    (tmp_path / "space.toml").write_text(SPACE, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "sim", "explore", str(tmp_path / "space.toml"), "--trust",
+         "synthesized", "--scheduler", address, "-o", str(tmp_path / "run")],
+        capture_output=True, text=True, cwd=ROOT, check=False, timeout=60,
+    )  # fmt: skip
+    assert f"got {address}" in error((done.returncode, done.stdout, done.stderr))
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_last_result(call: Call, tmp_path: Path) -> None:
