@@ -64,8 +64,32 @@ def test_the_default_is_large_enough() -> None:
         (
             "[candidates]",
             "[at_most]\nluts = 3\n[at_least]\nluts = 4\n[candidates]",
-            "at_most luts must be at_least's 4 or more, got 3",
+            "at_most.luts must be at_least's 4 or more, got 3",
         ),
+        (
+            "[candidates]",
+            "[at_most]\narea_mm2 = nan\n[candidates]",
+            "at_most.area_mm2 must be a finite number, got nan",
+        ),
+        (
+            "[candidates]",
+            "[at_least]\nfmax = inf\n[candidates]",
+            "at_least.fmax must be a finite number, got inf",
+        ),
+        ('"lut"]', '"popcnt"]', "value of kind must be a known one (did you mean popcount?)"),
+        ("table = [2, 3]", "clock = [500, 0]", "value of clock must be a finite number above 0"),
+        ("table = [2, 3]", "clock = [nan]", "value of clock must be a finite number above 0"),
+        (
+            "[candidates]",
+            "[evaluate]\ncontext = 0\n[candidates]",
+            "evaluate.context must be 2 tokens or more, got 0",
+        ),
+        (
+            "[candidates]",
+            "[evaluate]\ntokens = -5\n[candidates]",
+            "evaluate.tokens must be at least one window of 1024, got -5",
+        ),
+        ("[candidates]", "[evaluate]\nwindows = 0\n[candidates]", "evaluate.windows must be 1"),
         ("[candidates]", "[evaluate]\ntext = 1\n[candidates]", "evaluate.text must be of type str"),
         ("[candidates]", "context = -1\n[candidates]", "context must be 0 or more"),
         ('format = ["ternary", "int:bits=4,group=64 weights only"]', "", "have a format"),
