@@ -93,6 +93,27 @@ def _score(done: dict[str, Any], asked: dict[str, Any], text: str, source: str) 
                  asked["calibrate"], asked["windows"], shown)  # fmt: skip
 
 
+def check_texts(space: Space) -> None:
+    """Refuse texts that formats could not be evaluated or calibrated with.
+
+    Raises
+    ------
+    ValueError
+        No text is given.
+    OSError
+        One is not there.
+    """
+    from models.calibration.text import check_source
+
+    judged = space.evaluate
+    rule = "be given to evaluate formats (--text FILE, or --trust analytic)"
+    require(bool(judged.text), "text", rule, "none")
+    if not Path(judged.text).is_file():
+        raise FileNotFoundError(f"text {judged.text} must be a text file, got none")
+    if space.calibrates and judged.calibrate != "none":
+        check_source(judged.calibrate)
+
+
 def inputs_of(space: Space, row: Row) -> dict[str, Any]:
     """Return all that decides a row's perplexity, as plain data.
 

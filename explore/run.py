@@ -115,8 +115,7 @@ def explore(
         for name in space.candidates.get("board", []):
             circuits.family_of(name)
     if evaluates:
-        rule = "be given to evaluate formats (--text FILE, or --trust analytic)"
-        require(bool(space.evaluate.text), "text", rule, "none")
+        accuracy.check_texts(space)
     with tqdm(total=min(space.size, plan.points), desc="analytic", unit="point",
               leave=False) as bar:  # fmt: skip
         found = (

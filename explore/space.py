@@ -13,7 +13,7 @@ from cost.prices import table_of
 from cost.storage import storage_of
 from cost.technology import memories, technologies
 from cost.workload import Shape, shape_of
-from explore.candidate import Candidate
+from explore.candidate import WEIGHTS_ONLY, Candidate
 from explore.metrics import METRICS
 from explore.storage import storage_for
 from fpga.boards import board_of
@@ -147,6 +147,11 @@ class Space:
     def judges_accuracy(self) -> bool:
         """Whether perplexity is an objective or bounded."""
         return "perplexity" in {*self.objectives, *self.at_most}
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether a format is calibrated."""
+        return not all(name.endswith(WEIGHTS_ONLY) for name in self.candidates["format"])
 
     @property
     def size(self) -> int:

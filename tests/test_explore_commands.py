@@ -109,6 +109,18 @@ def test_a_scheduler_out_of_reach_loses_no_prices(
     assert call("report", tmp_path / "run", "-o", tmp_path / "report.html")[0] == 0
 
 
+def test_a_calibration_text_is_looked_for_before_it_is_needed(call: Call, tmp_path: Path) -> None:
+    asks = SPACE.replace('["tokens', '["perplexity", "tokens')
+    (tmp_path / "asks.toml").write_text(asks, "utf-8")
+    (tmp_path / "text.txt").write_text("on two on", "utf-8")
+    line = error(call(
+        "explore", tmp_path / "asks.toml", "--trust", "evaluated", "--text", tmp_path / "text.txt",
+        "--calibrate", "slef", "-o", tmp_path / "run",
+    ))  # fmt: skip
+    assert "calibration text slef must be a text file, self or hub:NAME, got none" in line
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("address", ["foo", "tcp://:x", "inproc://x"])
 def test_no_address_ends_at_once(tmp_path: Path, address: str) -> None:
     """As a process of its own: threads of Dask must not hold it."""
