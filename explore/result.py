@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas
 
 FILE = "run.json"
-VERSION = 1
+VERSION = 2
 MOST_DETAILED = 200
 NEAR = 2000
 """Candidates beside the front whose place is looked at when prices move."""
@@ -65,6 +65,7 @@ def result_of(progress: Progress, plan: Plan, gpu_records: Path = GPU_RECORDS) -
             "failed": len(progress.failed),
         },
         "failed": progress.failed,
+        "answered": sorted(progress.answered),
         "out": {str(place): reason for place, reason in standing.out.items()},
         "candidates": {
             name: [getattr(one, name) for one in standing.candidates]

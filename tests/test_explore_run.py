@@ -225,7 +225,7 @@ def test_results_are_whole_or_refused(tmp_path: Path, done: Progress) -> None:
     for wrong, rule in [
         (text[:100], "must be a whole result"),
         (text.replace('"analytic": 32', '"analytic": 33'), "must be as it was written"),
-        (text.replace('"version": 1', '"version": 0'), "version of"),
+        (text.replace('"version": 2', '"version": 1'), "version of"),
     ]:
         file.write_text(wrong, "utf-8")
         with pytest.raises(ValueError, match=rule):
