@@ -88,7 +88,8 @@ def _wanted(judged: Judged, texts: Counter[tuple[Any, ...]]) -> tuple[Any, ...] 
 
 def _score(done: dict[str, Any], asked: dict[str, Any], text: str, source: str) -> Score:
     base, *_, exact = done["results"]
-    shown = f"integers on {done['tokens']} tokens of {text}, windows of {done['context']}; {source}"
+    judged = f"{done['tokens']} tokens of {text}, windows of {done['context']}"
+    shown = f"integers on {judged}, head in float; {source}"
     return Score(exact["perplexity"], exact["bits_per_weight"], base["perplexity"],
                  asked["calibrate"], asked["windows"], shown)  # fmt: skip
 

@@ -141,7 +141,12 @@ class Space:
     @property
     def shape(self) -> Shape:
         """The model's layers."""
-        return _shape(self.model)
+        return _shape(self.priced_model)
+
+    @property
+    def priced_model(self) -> str:
+        """The model as ``sim cost`` takes it."""
+        return SHAPES.get(self.model, self.model)
 
     @property
     def judges_accuracy(self) -> bool:
@@ -202,7 +207,7 @@ class Space:
 
 @cache
 def _shape(model: str) -> Shape:
-    return shape_of(SHAPES.get(model, model))
+    return shape_of(model)
 
 
 def read_space(file: Path = DEFAULT) -> Space:

@@ -13,6 +13,7 @@ import torch
 from exploring import OBJECTIVES, SMALL, explored, tiny_space
 
 from cost.inventory import element
+from explore import result
 from explore.accuracy import Score
 from explore.analytic import estimates
 from explore.candidate import Candidate
@@ -138,8 +139,7 @@ def test_a_tool_that_crashes_is_recorded_and_the_search_goes_on(folder: Path) ->
     assert [one["stage"] for one in found.failed] == ["synthesize"] * 2
     assert all("broken.lib" in one["reason"] and "Traceback" in one["log"] for one in found.failed)
     assert found.standing.front().any()
-    result = result_of(found, SMALL)
-    assert result["counts"]["failed"] == 2
+    assert result_of(found, SMALL)["counts"]["failed"] == 2
 
 
 def test_a_library_of_another_voltage_is_refused(folder: Path) -> None:
@@ -211,14 +211,14 @@ def test_sampling_is_repeatable_and_finds_most_of_the_front() -> None:
 def test_results_are_whole_or_refused(tmp_path: Path, done: Progress) -> None:
     found = result_of(done, SMALL)
     write_result(found, tmp_path / "run")
-    result = Result.read(tmp_path / "run")
-    assert len(result.points) == 32
-    assert [point.number for point in result.front] == found["front"]
-    table = result.frame()
+    read = Result.read(tmp_path / "run")
+    assert len(read.points) == 32
+    assert [point.number for point in read.front] == found["front"]
+    table = read.frame()
     assert len(table) == 32
-    assert table["front"].sum() == len(result.front)
-    assert list(result.frame(front=True).index) == found["front"]
-    figures = result.figures(found["front"][0])
+    assert table["front"].sum() == len(read.front)
+    assert list(read.frame(front=True).index) == found["front"]
+    figures = read.figures(found["front"][0])
     assert set(figures.columns) == {"low", "high", "evidence", "source"}
     file = tmp_path / "run" / "run.json"
     text = file.read_text("utf-8")
@@ -232,6 +232,16 @@ def test_results_are_whole_or_refused(tmp_path: Path, done: Progress) -> None:
             Result.read(tmp_path / "run")
     with pytest.raises(FileNotFoundError, match="must be a run of python -m sim explore"):
         Result.read(tmp_path)
+
+
+def test_of_a_large_front_some_points_are_explained(
+    done: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result, "MOST_DETAILED", 2)
+    found = result_of(done, SMALL)
+    assert found["counts"]["front"] == len(found["front"]) > 2
+    assert len(found["details"]) == 2
+    assert {int(place) for place in found["details"]} < set(found["front"])
 
 
 HAND = {
