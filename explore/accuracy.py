@@ -88,9 +88,31 @@ def _wanted(judged: Judged, texts: Counter[tuple[Any, ...]]) -> tuple[Any, ...] 
 
 def _score(done: dict[str, Any], asked: dict[str, Any], text: str, source: str) -> Score:
     base, *_, exact = done["results"]
-    shown = f"integers on {done['tokens']} tokens of {text}, windows of {done['context']}; {source}"
+    judged = f"{done['tokens']} tokens of {text}, windows of {done['context']}"
+    shown = f"integers on {judged}, head in float; {source}"
     return Score(exact["perplexity"], exact["bits_per_weight"], base["perplexity"],
                  asked["calibrate"], asked["windows"], shown)  # fmt: skip
+
+
+def check_texts(space: Space) -> None:
+    """Refuse texts that formats could not be evaluated or calibrated with.
+
+    Raises
+    ------
+    ValueError
+        No text is given.
+    OSError
+        One is not there.
+    """
+    from models.calibration.text import check_source
+
+    judged = space.evaluate
+    rule = "be given to evaluate formats (--text FILE, or --trust analytic)"
+    require(bool(judged.text), "text", rule, "none")
+    if not Path(judged.text).is_file():
+        raise FileNotFoundError(f"text {judged.text} must be a text file, got none")
+    if space.calibrates and judged.calibrate != "none":
+        check_source(judged.calibrate)
 
 
 def inputs_of(space: Space, row: Row) -> dict[str, Any]:

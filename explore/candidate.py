@@ -1,4 +1,4 @@
-"""Candidate: one thing that might be built, and the command that builds it."""
+"""Candidate: one thing that might be built, and the commands that build and price it."""
 
 import shlex
 from dataclasses import asdict, dataclass, fields
@@ -9,7 +9,7 @@ from cost.engine import Chip
 from cost.interval import Interval
 from cost.prices import Price, Prices
 from cost.technology import memories, technologies
-from explore.storage import storage_for
+from explore.storage import seen_of, storage_for
 from fpga.boards import board_of
 from hwgen.config import HardwareConfig
 from models.compare.rows import Row
@@ -124,13 +124,23 @@ class Candidate:
         quantize += ["--windows", str(windows)] if self.row.calibrate else []
         quantize += ["-o", "build/explored.safetensors"]
         hwgen = ["python", "-m", *(["fpga", "build", self.board] if self.board else ["hwgen"])]
-        for name, value in self.settings.items():
-            flag = f"--{name.replace('_', '-')}"
-            if isinstance(value, bool):
-                hwgen.append(flag if value else f"--no-{flag[2:]}")
-            else:
-                hwgen += [flag, str(value)]
+        hwgen += _flags(self.settings)
         return f"{shlex.join(quantize)} && {shlex.join([*hwgen, '-o', 'build/explored'])}"
+
+    def price(self, model: str, head: str, context: int) -> str:
+        """Return the command that prices it again, by what its circuit sees of the format.
+
+        There is none for a board.
+        """
+        if self.board:
+            return ""
+        circuit = {name: value for name, value in self.settings.items() if name != "k"}
+        told = [
+            ("format", seen_of(self.spec)), ("head", head), ("context", context),
+            ("technology", self.technology), ("memory", self.memory), ("clock", f"{self.clock:g}"),
+            ("columns", self.config.columns), *circuit.items(),
+        ]  # fmt: skip
+        return shlex.join(["python", "-m", "sim", "cost", model, *_flags(dict(told))])
 
     @property
     def place(self) -> str:
@@ -141,6 +151,17 @@ class Candidate:
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return asdict(self)
+
+
+def _flags(settings: dict[str, Any]) -> list[str]:
+    found = []
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            found += [f"--{flag}", str(value)]
+    return found
 
 
 @cache

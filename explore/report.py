@@ -1,7 +1,7 @@
 """Report: a result as one HTML file that needs nothing else."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -48,6 +48,7 @@ def _data(result: Result) -> dict[str, Any]:
     return {
         **{key: found[key] for key in AS_THEY_ARE},
         "points": points,
+        "notes": [*_notes(found, len(points))],
         "undecided": len(found["open"]),
         "charts": [[name, first] for name in others],
         "cloud": _cloud(found["metrics"], names),
@@ -57,6 +58,25 @@ def _data(result: Result) -> dict[str, Any]:
         "components": list(COMPONENTS),
         "boards": [{"name": name, "luts": board.capacity["lut"]} for name, board in BOARDS.items()],
     }  # fmt: skip
+
+
+def _notes(found: dict[str, Any], shown: int) -> Iterator[str]:
+    """Give what a reader of the figures must know."""
+    space, metrics, count = found["space"], found["metrics"], found["counts"]["front"]
+    if shown < count:
+        yield f"Of {count} points of the front {shown} are shown, spread over it; run.json has all."
+    if any(metrics["perplexity"]) and space["head"] != "fp16":
+        yield (
+            "Perplexities were measured with the head in float; energy and speed are of a head "
+            f"in {space['head']}."
+        )
+    asked = {*space["objectives"], *space["at_most"], *space["at_least"]}
+    if any(metrics["luts"]) and not asked & {"luts", "fmax"}:
+        yield (
+            "LUTs and clocks are of rows on an ECP5, no objectives here, and decide nothing. "
+            "With luts among the objectives they do; with --liberty elements are synthesized on a "
+            "library instead, and their area and energy count."
+        )
 
 
 def _first(point: dict[str, Any], name: str) -> float:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from cost.terms import by_component
 from cost.versus import ends, on_gpu
 from explore.analytic import token_of
 from explore.candidate import Candidate
+from explore.front import spread
 from explore.metrics import METRICS, Figure
 from explore.run import Plan, Progress
 from explore.sensitivity import stays, swings
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
     import pandas
 
 FILE = "run.json"
-VERSION = 1
+VERSION = 2
 MOST_DETAILED = 200
+"""Points of the front that are explained, spread over it."""
+
 NEAR = 2000
 """Candidates beside the front whose place is looked at when prices move."""
 
@@ -48,7 +52,8 @@ def result_of(progress: Progress, plan: Plan, gpu_records: Path = GPU_RECORDS) -
     """
     standing, space = progress.standing, progress.standing.space
     front, open_ = standing.front(), standing.open()
-    details = [*np.flatnonzero(front)][:MOST_DETAILED]
+    places = np.flatnonzero(front)
+    details = sorted(places[[*islice(spread(standing.values()[places]), MOST_DETAILED)]])
     return {
         "version": VERSION,
         "by": made_by("python -m sim"),
@@ -65,6 +70,7 @@ def result_of(progress: Progress, plan: Plan, gpu_records: Path = GPU_RECORDS) -
             "failed": len(progress.failed),
         },
         "failed": progress.failed,
+        "answered": sorted(progress.answered),
         "out": {str(place): reason for place, reason in standing.out.items()},
         "candidates": {
             name: [getattr(one, name) for one in standing.candidates]
@@ -92,6 +98,7 @@ def _detail(progress: Progress, place: int) -> dict[str, Any]:
         "place": candidate.place,
         "figures": {name: asdict(one) for name, one in standing.figures(place).items()},
         "command": candidate.command(space.model, calibrate, windows),
+        "price": candidate.price(space.priced_model, space.head, space.context),
         "joules": {name: [value.low, value.high] for name, value in parts.items()},
         "seconds": {
             "array": [token.compute] * 2, "memory": [token.transfer.low, token.transfer.high],

@@ -1,8 +1,9 @@
 """Exploration: stage after stage, each only for candidates that can still be on the front."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from explore.task import Outcome, Task
 from explore.workers import Here, Workers
 from models.checks import require
 from models.compare.rows import Row
-from models.kept import Kept
+from models.kept import Kept, digest_of
 
 TRUST = ("analytic", "evaluated", "synthesized", "routed")
 """How far to go, the cheapest first."""
@@ -73,6 +74,8 @@ class Progress:
         Answers by stage and key.
     failed : list of dict
         ``stage``, ``what``, ``reason`` and ``log`` of each task that failed.
+    answered : set of str
+        Digests of stage and inputs of each task that did not.
     """
 
     standing: Standing
@@ -80,6 +83,7 @@ class Progress:
     scores: dict[Row, Score] = field(default_factory=dict)
     circuits: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     failed: list[dict[str, str]] = field(default_factory=list)
+    answered: set[str] = field(default_factory=set)
 
 
 def explore(
@@ -90,6 +94,7 @@ def explore(
     start: Callable[[], AbstractContextManager[Workers | Here]],
     save: Callable[[Progress], object] = lambda progress: None,
     say: Callable[[str], object] = lambda line: None,
+    recall: bool = False,
 ) -> Progress:
     """Search a space.
 
@@ -104,6 +109,8 @@ def explore(
         Starts workers; called when the first task must really be done.
     save : callable
         Told after each answer.
+    recall : bool
+        Whether answers that are kept are taken in the stages beyond ``plan.trust`` too.
 
     Raises
     ------
@@ -115,8 +122,7 @@ def explore(
         for name in space.candidates.get("board", []):
             circuits.family_of(name)
     if evaluates:
-        rule = "be given to evaluate formats (--text FILE, or --trust analytic)"
-        require(bool(space.evaluate.text), "text", rule, "none")
+        accuracy.check_texts(space)
     with tqdm(total=min(space.size, plan.points), desc="analytic", unit="point",
               leave=False) as bar:  # fmt: skip
         found = (
@@ -134,18 +140,29 @@ def explore(
     say(f"{len(found.candidates)} candidates priced ({found.sampler}), "
         f"{int(standing.open().sum())} can be on the front")  # fmt: skip
     save(progress)
-    with _Runner(kept, start, progress, save) as runner:
-        if evaluates:
-            _evaluate(space, plan, progress, runner, say)
-        for stage, trust in (("synthesize", "synthesized"), ("route", "routed")):
-            if plan.goes(trust):
-                _build(space, plan, progress, runner, stage, say)
+    with _Runner(kept, start, progress, save, say) as runner:
+        stages: dict[str, Callable[[Callable[[str], object]], None]] = {
+            "evaluated": partial(_evaluate, space, plan, progress, runner),
+            "synthesized": partial(_build, space, plan, progress, runner, "synthesize"),
+            "routed": partial(_build, space, plan, progress, runner, "route"),
+        }
+        for trust, work in stages.items():
+            runner.starts = plan.goes(trust)
+            if runner.starts:
+                work(say)
+            elif recall:
+                with suppress(OSError, ValueError):  # no text, no tool: no answer of theirs either
+                    work(lambda line: None)
+    for one in progress.failed:
+        say(f"failed: {one['stage']} of {one['what']}: {one['reason']}")
     return progress
 
 
 def _evaluate(
     space: Space, plan: Plan, progress: Progress, runner: "_Runner", say: Callable[[str], object]
 ) -> None:
+    if not space.judges_accuracy:
+        return
     standing = progress.standing
     possible = standing.open()
     rows = list(dict.fromkeys(row for row, may in zip(standing.rows, possible, strict=True) if may))
@@ -211,15 +228,23 @@ def _name(candidate: Candidate) -> str:
 
 
 class _Runner:
-    """Does tasks: kept answers at once, others by workers, which start with the first of them."""
+    """Does tasks: kept answers at once, others by workers, which start with the first of them.
+
+    Attributes
+    ----------
+    starts : bool
+        Whether others are done at all.
+    """
 
     def __init__(
         self, kept: Kept, start: Callable[[], AbstractContextManager[Workers | Here]],
-        progress: Progress, save: Callable[[Progress], object],
+        progress: Progress, save: Callable[[Progress], object], say: Callable[[str], object],
     ) -> None:  # fmt: skip
-        self._kept, self._start, self._progress, self._save = kept, start, progress, save
+        self._kept, self._start, self._progress = kept, start, progress
+        self._save, self._say = save, say
         self._workers: Workers | Here | None = None
         self._open = ExitStack()
+        self.starts = True
 
     def __enter__(self) -> "_Runner":
         return self
@@ -243,6 +268,8 @@ class _Runner:
                     })  # fmt: skip
                 else:
                     learn(place, outcome.answer)
+                    done = digest_of([tasks[place].stage, tasks[place].inputs])
+                    self._progress.answered.add(done)
                 self._save(self._progress)
                 bar.update()
 
@@ -254,9 +281,11 @@ class _Runner:
                 left.append(place)
             else:
                 yield place, Outcome(answer)
-        if not left:
+        if not left or not self.starts:
             return
         if self._workers is None:
+            if trouble := self._kept.trouble():
+                self._say(f"answers cannot be kept in {self._kept.folder}: {trouble}")
             self._workers = self._open.enter_context(self._start())
         for place, outcome in self._workers.run([tasks[place] for place in left]):
             yield left[place], outcome

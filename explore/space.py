@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from itertools import product
+from math import isfinite
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -12,10 +13,11 @@ from cost.prices import table_of
 from cost.storage import storage_of
 from cost.technology import memories, technologies
 from cost.workload import Shape, shape_of
-from explore.candidate import Candidate
+from explore.candidate import WEIGHTS_ONLY, Candidate
 from explore.metrics import METRICS
 from explore.storage import storage_for
 from fpga.boards import board_of
+from hwgen.config import KINDS
 from models.checks import require
 from models.cli import nearest
 from models.files import read_toml
@@ -51,6 +53,12 @@ class Judged:
     context: int = 1024
     calibrate: str = "self"
     windows: int = 32
+
+    def __post_init__(self) -> None:
+        require(self.context >= 2, "evaluate.context", "be 2 tokens or more", self.context)
+        rule = f"be at least one window of {self.context}"
+        require(self.tokens >= self.context, "evaluate.tokens", rule, self.tokens)
+        require(self.windows >= 1, "evaluate.windows", "be 1 or more", self.windows)
 
 
 @dataclass(frozen=True)
@@ -107,11 +115,13 @@ class Space:
         require(len(self.objectives) > 0, "objectives", "be one metric or more", "none")
         twice = [name for name in self.objectives if self.objectives.count(name) > 1]
         require(not twice, "objectives", "be named once each", ", ".join(twice))
-        for table in (self.at_most, self.at_least):
+        for which, table in (("at_most", self.at_most), ("at_least", self.at_least)):
             _check_names("constraint", table)
+            for name, end in table.items():
+                require(isfinite(end), f"{which}.{name}", "be a finite number", end)
         for name in self.at_most.keys() & self.at_least.keys():
             low, high = self.at_least[name], self.at_most[name]
-            require(low <= high, f"at_most {name}", f"be at_least's {low:g} or more", high)
+            require(low <= high, f"at_most.{name}", f"be at_least's {low:g} or more", high)
         _check_axes(self.candidates)
         if "board" in self.candidates:
             self._check_boards()
@@ -131,12 +141,22 @@ class Space:
     @property
     def shape(self) -> Shape:
         """The model's layers."""
-        return _shape(self.model)
+        return _shape(self.priced_model)
+
+    @property
+    def priced_model(self) -> str:
+        """The model as ``sim cost`` takes it."""
+        return SHAPES.get(self.model, self.model)
 
     @property
     def judges_accuracy(self) -> bool:
         """Whether perplexity is an objective or bounded."""
         return "perplexity" in {*self.objectives, *self.at_most}
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether a format is calibrated."""
+        return not all(name.endswith(WEIGHTS_ONLY) for name in self.candidates["format"])
 
     @property
     def size(self) -> int:
@@ -187,7 +207,7 @@ class Space:
 
 @cache
 def _shape(model: str) -> Shape:
-    return shape_of(SHAPES.get(model, model))
+    return shape_of(model)
 
 
 def read_space(file: Path = DEFAULT) -> Space:
@@ -223,6 +243,11 @@ def _check_axes(axes: dict[str, list[Any]]) -> None:
         require(len(values) > 0, f"values of {name}", "be one or more", "none")
         for value in values:
             _value(kinds[name], value, f"value of {name}")
+    for kind in axes.get("kind", []):
+        require(kind in KINDS, "value of kind", f"be a known one ({nearest(kind, KINDS)})", kind)
+    for clock in axes.get("clock", []):
+        fine = isfinite(clock) and clock > 0
+        require(fine, "value of clock", "be a finite number above 0 MHz", clock)
     for name in axes.get("technology", []):
         table_of(technologies(), "technology", name)
     for name in axes.get("memory", []):

@@ -41,6 +41,13 @@ def storage_for(text: str) -> Storage:
     )
 
 
+def seen_of(text: str) -> str:
+    """Return the name that ``sim cost`` has for what a circuit sees of a format."""
+    storage = storage_for(text)
+    name = "ternary:" if storage.ternary else f"signs:k={storage.planes},"
+    return f"{name}group={storage.group}"
+
+
 @cache
 def stored_bits(text: str, model: Shape) -> float:
     """Return the stored bits per weight of a model's blocks, as the format's documentation has it.

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import dask.config
 from distributed import Client, KilledWorker, LocalCluster, as_completed
+from distributed.comm.addressing import get_address_host_port, normalize_address
 
 from explore.task import OtherVersions, Outcome, Task, check_signature, perform, signature
 from models.checks import require
@@ -83,18 +84,37 @@ class Here:
             yield place, perform(task, str(self.folder), signature())
 
 
-@contextmanager
-def workers(count: int, scheduler: str | None, folder: Path) -> Iterator[Workers | Here]:
-    """Start so many workers on this machine, or use those of a scheduler; with 0, run tasks here.
+def workers(
+    count: int, scheduler: str | None, folder: Path
+) -> AbstractContextManager[Workers | Here]:
+    """Return workers to enter: so many on this machine, or a scheduler's; with 0, tasks run here.
 
     Raises
     ------
     ValueError
-        The scheduler has no worker, or one with other versions; or the count is negative.
+        At once: the count is negative, or the scheduler's address is none. When entered: the
+        scheduler has no worker, or one with other versions.
     OSError
-        It cannot be reached.
+        When entered: it cannot be reached.
     """
     require(count >= 0, "workers", "be 0 or more", count)
+    if scheduler is not None:
+        _check_address(scheduler)
+    return _started(count, scheduler, folder)
+
+
+def _check_address(scheduler: str) -> None:
+    """Refuse what Dask would never end trying to reach."""
+    rule = "be an address as tcp://10.0.0.1:8786"
+    try:
+        _, port = get_address_host_port(normalize_address(scheduler), strict=True)
+    except ValueError as error:
+        raise ValueError(f"scheduler must {rule}, got {scheduler}: {error}") from error
+    require(0 < port < 1 << 16, "scheduler", f"{rule}, its port below 65536", scheduler)
+
+
+@contextmanager
+def _started(count: int, scheduler: str | None, folder: Path) -> Iterator[Workers | Here]:
     if scheduler is None and count == 0:
         yield Here(folder)
         return

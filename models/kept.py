@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from models.files import alone_in, whole_file
@@ -103,6 +104,15 @@ class Kept:
                 with suppress(OSError):
                     self.keep(question, found)
         return found
+
+    def trouble(self) -> str:
+        """Return why nothing can be kept here; no word where it can."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=self.folder):
+                return ""
+        except OSError as error:
+            return error.strerror or type(error).__name__
 
     def _file(self, question: Any) -> Path:
         name = digest_of(question)

@@ -272,7 +272,7 @@ def test_text_of_a_file(tmp_path: Path) -> None:
     assert found.tolist() == [[4, 5], [4, 5]]
     with pytest.raises(ValueError, match=r"text have at least|must have at least 6 tokens.*got 4"):
         calibration_windows(tiny_llm(), str(file), 3, 2)
-    with pytest.raises(FileNotFoundError, match="must be a text file, got none"):
+    with pytest.raises(FileNotFoundError, match="must be a text file, self or hub:NAME, got none"):
         calibration_windows(tiny_llm(), str(tmp_path / "none"), 1, 2)
     with pytest.raises(ValueError, match="context must be at most the model's 16 tokens, got 17"):
         calibration_windows(tiny_llm(), str(file), 1, 17)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import sim.__main__
-from explore import workers
+from explore import api, workers
 from models.cli import run
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +30,7 @@ def call(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Call:
     """Run a command of sim in this process; return its exit status, output and errors."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(api, "kept_folder", lambda: tmp_path / "kept")
     (tmp_path / "space.toml").write_text(SPACE, "utf-8")
 
     def command(*arguments: object) -> tuple[int, str, str]:
@@ -87,6 +87,9 @@ def test_a_large_space_is_sampled(call: Call, tmp_path: Path) -> None:
         (["--text", "none.txt"], "none.txt must be a text file, got none"),
         (["--trust", "measured"], "invalid choice"),
         (["--liberty", "none.lib", "--trust", "synthesized"], "none.lib"),
+        (["--scheduler", "foo"], "as tcp://10.0.0.1:8786, got foo: missing port number"),
+        (["--scheduler", "http://a:1"], "got http://a:1: unknown address scheme 'http'"),
+        (["--scheduler", "tcp://a:99999"], "port below 65536, got tcp://a:99999"),
     ],
 )
 def test_bad_flags(call: Call, tmp_path: Path, arguments: list[str], rule: str) -> None:
@@ -104,6 +107,67 @@ def test_a_scheduler_out_of_reach_loses_no_prices(
     ))  # fmt: skip
     assert "scheduler tcp://127.0.0.1:9 must be reachable" in line
     assert call("report", tmp_path / "run", "-o", tmp_path / "report.html")[0] == 0
+
+
+def test_a_later_search_loses_nothing_of_the_run(call: Call, tmp_path: Path) -> None:
+    """With less trust it finds what was synthesized; what would lose that is refused."""
+    folder, file = tmp_path / "run", tmp_path / "run/run.json"
+    luts = SPACE.replace('["tokens_per_second"', '["luts", "tokens_per_second"')
+    (tmp_path / "luts.toml").write_text(luts, "utf-8")
+
+    def explore(space: str, *rest: object) -> tuple[int, str, str]:
+        return call("explore", tmp_path / space, "-o", folder, "--workers", 0, *rest)
+
+    assert explore("space.toml")[0] == 0
+    status, out, err = explore("luts.toml", "--synthesize", 1, "--trust", "synthesized")
+    assert "prices of a space of other objectives are replaced" in err
+    assert "cannot be kept" not in err
+    assert status == 0
+    again = explore("luts.toml", "--synthesize", 1, "--trust", "analytic")
+    assert again[:2] == (0, out)
+    before = file.read_text("utf-8")
+    line = error(explore("space.toml", "--trust", "synthesized"))
+    assert f"{folder} must have a run of the same space (or give another -o), got one" in line
+    line = error(explore("luts.toml", "--kept", tmp_path / "other"))
+    assert "must keep its 1 answers (or give another -o), got a search that" in line
+    assert file.read_text("utf-8") == before
+    file.write_text(before[:99], "utf-8")
+    assert "got: " in error(explore("luts.toml"))
+    assert file.read_text("utf-8") == before[:99]
+
+
+def test_answers_that_cannot_be_kept_are_told_of(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    status, _, err = call(
+        "explore", tmp_path / "space.toml", "-o", tmp_path / "run", "--workers", 0,
+        "--trust", "synthesized", "--synthesize", 1, "--kept", tmp_path / "file/kept",
+    )  # fmt: skip
+    assert status == 0
+    assert err.count(f"answers cannot be kept in {tmp_path}/file/kept: Not a directory\n") == 1
+
+
+def test_a_calibration_text_is_looked_for_before_it_is_needed(call: Call, tmp_path: Path) -> None:
+    asks = SPACE.replace('["tokens', '["perplexity", "tokens')
+    (tmp_path / "asks.toml").write_text(asks, "utf-8")
+    (tmp_path / "text.txt").write_text("on two on", "utf-8")
+    line = error(call(
+        "explore", tmp_path / "asks.toml", "--trust", "evaluated", "--text", tmp_path / "text.txt",
+        "--calibrate", "slef", "-o", tmp_path / "run",
+    ))  # fmt: skip
+    assert "calibration text slef must be a text file, self or hub:NAME, got none" in line
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("address", ["foo", "tcp://:x", "inproc://x"])
+def test_no_address_ends_at_once(tmp_path: Path, address: str) -> None:
+    """As a process of its own: threads of Dask must not hold it."""
+    (tmp_path / "space.toml").write_text(SPACE, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "sim", "explore", str(tmp_path / "space.toml"), "--trust",
+         "synthesized", "--scheduler", address, "-o", str(tmp_path / "run")],
+        capture_output=True, text=True, cwd=ROOT, check=False, timeout=60,
+    )  # fmt: skip
+    assert f"got {address}" in error((done.returncode, done.stdout, done.stderr))
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_last_result(call: Call, tmp_path: Path) -> None:

@@ -179,10 +179,37 @@ def test_by_keyboard(browser: Browser, file: Path, result: Result) -> None:
     command = page.locator("#command").inner_text()
     assert command == result.found["details"][str(last)]["command"]
     assert point.candidate.spec in command
+    price = page.locator("#price").inner_text()
+    assert price == result.found["details"][str(last)]["price"]
+    assert "--technology asap7" in price
     row = page.locator("#front tbody tr").first
     row.focus()
     page.keyboard.press("Enter")
     assert chosen() == int(row.get_attribute("data-point") or -1)
+    page.close()
+
+
+def notes(result: Result) -> list[str]:
+    inside = report(result).split('<script type="application/json" id="data">')[1]
+    return json.loads(inside.split("</script>")[0])["notes"]
+
+
+def test_what_a_reader_must_know(result: Result) -> None:
+    """What is left out, of which head perplexities are, and what decides nothing."""
+    (head,) = notes(result)
+    assert "measured with the head in float; energy and speed are of a head in int8" in head
+    found, front = dict(result.found), result.found["front"]
+    found["details"] = {str(place): found["details"][str(place)] for place in front[:3]}
+    found["metrics"] = found["metrics"] | {"luts": [7.0] * len(result.points)}
+    left_out, _, luts = notes(Result(found))
+    assert left_out.startswith(f"Of {len(front)} points of the front 3 are shown")
+    assert "With luts among the objectives they do" in luts
+
+
+@needs_browser
+def test_a_page_shows_notes(browser: Browser, file: Path) -> None:
+    page, _ = opened(browser, file)
+    assert "head in float" in page.locator("#notes").inner_text()
     page.close()
 
 

@@ -1,18 +1,23 @@
 """Spaces: what TOML may say, and one clear line for what it must not."""
 
+import json
 import shlex
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import sim.__main__
+from cost.compare import Result
 from cost.engine import token
-from cost.storage import storage_of
+from cost.storage import Storage, storage_of
 from cost.workload import Linear, Shape
 from explore.analytic import MODELLED, estimates, token_of
 from explore.candidate import Candidate
 from explore.space import DEFAULT, Space, read_space
-from explore.storage import storage_for, stored_bits
+from explore.storage import seen_of, storage_for, stored_bits
 from hwgen.config import HardwareConfig
 from hwgen.flags import add_config_flags, config_from
 from models.cli import Parser
@@ -64,8 +69,32 @@ def test_the_default_is_large_enough() -> None:
         (
             "[candidates]",
             "[at_most]\nluts = 3\n[at_least]\nluts = 4\n[candidates]",
-            "at_most luts must be at_least's 4 or more, got 3",
+            "at_most.luts must be at_least's 4 or more, got 3",
         ),
+        (
+            "[candidates]",
+            "[at_most]\narea_mm2 = nan\n[candidates]",
+            "at_most.area_mm2 must be a finite number, got nan",
+        ),
+        (
+            "[candidates]",
+            "[at_least]\nfmax = inf\n[candidates]",
+            "at_least.fmax must be a finite number, got inf",
+        ),
+        ('"lut"]', '"popcnt"]', "value of kind must be a known one (did you mean popcount?)"),
+        ("table = [2, 3]", "clock = [500, 0]", "value of clock must be a finite number above 0"),
+        ("table = [2, 3]", "clock = [nan]", "value of clock must be a finite number above 0"),
+        (
+            "[candidates]",
+            "[evaluate]\ncontext = 0\n[candidates]",
+            "evaluate.context must be 2 tokens or more, got 0",
+        ),
+        (
+            "[candidates]",
+            "[evaluate]\ntokens = -5\n[candidates]",
+            "evaluate.tokens must be at least one window of 1024, got -5",
+        ),
+        ("[candidates]", "[evaluate]\nwindows = 0\n[candidates]", "evaluate.windows must be 1"),
         ("[candidates]", "[evaluate]\ntext = 1\n[candidates]", "evaluate.text must be of type str"),
         ("[candidates]", "context = -1\n[candidates]", "context must be 0 or more"),
         ('format = ["ternary", "int:bits=4,group=64 weights only"]', "", "have a format"),
@@ -135,6 +164,31 @@ def test_the_command_builds_the_circuit(kind: str, form: str, digit: int) -> Non
     assert {**vars(config), "columns": HardwareConfig.columns} == wanted
     calibrate = "none" if form.endswith("weights only") else "text.txt --windows 8"
     assert f"--format {one.spec} --act-bits 4 --calibrate {calibrate} -o" in quantize
+
+
+@pytest.mark.parametrize("kind", ["popcount", "addsub", "lut"])
+@pytest.mark.parametrize(
+    "form",
+    ["ternary:scale=row", "int:bits=3,group=64 weights only", "binary", "signs:k=2,group=36"],
+)
+def test_the_command_prices_it_again(
+    kind: str, form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same joules, speed and area, to the bit."""
+    axes = {"format": [form], "kind": [kind], "digit": [4], "pe": [16], "lanes": [36],
+            "technology": ["sky130"], "memory": ["ddr3-1600x16"], "clock": [62.5]}  # fmt: skip
+    whole = Space("smollm2", axes, ["joules_per_token"], context=77, head="int4")
+    one = whole.candidate({name: values[0] for name, values in axes.items()})
+    command = shlex.split(one.price(whole.priced_model, whole.head, whole.context))
+    monkeypatch.setattr(sys, "argv", ["sim", *command[3:], "--json"])
+    sim.__main__.main()
+    (found,) = json.loads(capsys.readouterr().out)
+    done = token_of(whole, one)
+    assert found == json.loads(json.dumps(Result(whole.shape, seen(one), one.chip, done).as_json()))
+
+
+def seen(one: Candidate) -> Storage:
+    return replace(storage_for(one.spec), name=seen_of(one.spec))
 
 
 def test_estimates_are_the_cost_models() -> None:

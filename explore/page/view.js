@@ -145,6 +145,7 @@ function detail() {
   const figures = make("div", { class: "card", style: "grid-column:1/-1" }, make("h3", {}, `Point ${point.number}: ${point.candidate.format} on ${circuit(point.candidate)}; ${point.place}`),
     make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...["figure", "value", "evidence", "source"].map((word, n) => make("th", { class: n === 1 ? null : "words", scope: "col" }, word)))), make("tbody", {}, ...rows))),
     make("h3", {}, "Build it"), make("pre", { id: "command" }, point.command), make("button", { type: "button", onclick: (event) => copy(point.command, event.target) }, "Copy the command"),
+    ...(point.price ? [make("h3", {}, "Price it again"), make("pre", { id: "price" }, point.price)] : []),
     ...point.warnings.map((text) => make("p", { class: "warn" }, text)));
   const parts = pieces(point.joules), total = parts.reduce((sum, piece) => sum + piece.value, 0);
   const energy = make("div", { class: "card" }, make("h3", {}, `Energy of a token: ${digits(total)} mJ in the middle`), bar("all", parts, `${digits(total)} mJ`, total), ...parts.filter((piece) => piece.value > 0).map((piece) => bar(piece.name, [piece], `${digits(piece.value)} mJ`, total)));
@@ -203,6 +204,7 @@ function rest() {
   $("space").textContent = JSON.stringify(data.space, null, 1);
   const count = data.counts;
   $("summary").textContent = `${count.analytic} candidates priced, ${count.evaluated} formats measured, ${count.synthesized} elements synthesized, ${count.routed} routed, ${count.failed} failed; ${count.front} that no other beats${data.undecided ? `, ${data.undecided} more may be once all their objectives are known` : ""}.`;
+  $("notes").replaceChildren(...data.notes.map((text) => make("p", { class: "hint" }, text)));
   const shapes = Object.entries({ popcount: "popcount", addsub: "addsub", lut: "lut" }).map(([name, text]) => make("li", {}, draw("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, fill(SHAPES[name](6, 6, 4.5), { class: "mark" }, [])), text));
   $("legend").replaceChildren(...shapes, ...[["gpu", "GPU, measured"], ["gpu roofline", "GPU, float model by its roofline"]].map(([name, text]) => make("li", {}, draw("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, fill(SHAPES.gpu(6, 6, 4), { class: name }, [])), text)), make("li", {}, draw("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, draw("circle", { class: "cloud", cx: 6, cy: 6, r: 3 })), "other candidates"));
 }

@@ -68,13 +68,19 @@ def calibration_windows(
     return torch.tensor(found[:wanted]).view(windows, context)
 
 
+def check_source(source: str) -> None:
+    """Raise ``FileNotFoundError`` for a source that is no word, no data set and no file."""
+    if source != ITSELF and not source.startswith(HUB) and not Path(source).is_file():
+        got = "a folder" if Path(source).is_dir() else "none"
+        raise FileNotFoundError(
+            f"calibration text {source} must be a text file, {ITSELF} or {HUB}NAME, got {got}"
+        )
+
+
 def _file_text(source: str) -> str:
-    path = Path(source)
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "none"
-        raise FileNotFoundError(f"calibration text {source} must be a text file, got {got}")
+    check_source(source)
     try:
-        return path.read_text("utf-8")
+        return Path(source).read_text("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"calibration text {source} must be UTF-8, got: {error}") from error
 

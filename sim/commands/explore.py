@@ -70,8 +70,6 @@ def run(arguments: Namespace) -> None:
     else:
         print(_table(result) if result.front else _none(result))
         print(f"{arguments.folder}: python -m sim report {arguments.folder} -o report.html")
-    for failed in result.found["failed"]:
-        _say(f"failed: {failed['stage']} of {failed['what']}: {failed['reason']}")
 
 
 def _space(arguments: Namespace) -> "Space":
