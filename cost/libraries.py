@@ -50,8 +50,7 @@ def held(nodes: list[Node], tables: Mapping[str, Prices]) -> list[Held]:
     for node in nodes:
         tech = tables[node.name]
         for name, unit in UNITS.items():
-            plain = isinstance(unit, Element) and not isinstance(unit, Row)
-            if name not in node.records or not plain:
+            if name not in node.records or not isinstance(unit, Element) or isinstance(unit, Row):
                 continue
             one, cycle = node.records[name], node.records[name]["cycle_fJ"]
             energy = _energy(unit.config, tech)
