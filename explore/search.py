@@ -16,7 +16,7 @@ from explore.metrics import METRICS
 from explore.space import Space
 from models.checks import require
 
-MOST = 20000
+MOST = 30000
 """Combinations that are all tried unless told otherwise."""
 
 FEW = 300

@@ -25,8 +25,8 @@ def add(commands: Commands) -> None:
     sub.add_argument("space", type=Path, nargs="?", help="TOML (default: explore/default.toml)")
     sub.add_argument("--trust", choices=TRUST, default="analytic",
                      help="how far to go (default: analytic)")  # fmt: skip
-    sub.add_argument("--points", type=int, default=20000, metavar="N",
-                     help="tried all; of more, NSGA-II proposes N (default: 20000)")  # fmt: skip
+    sub.add_argument("--points", type=int, default=30000, metavar="N",
+                     help="tried all; of more, NSGA-II proposes N (default: 30000)")  # fmt: skip
     sub.add_argument("--evaluate", type=int, default=12, metavar="N", help="formats (default: 12)")
     sub.add_argument("--synthesize", type=int, default=4, metavar="N", help="elements (default: 4)")
     sub.add_argument("--route", type=int, default=1, metavar="N", help="elements (default: 1)")
