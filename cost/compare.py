@@ -33,7 +33,7 @@ class Result:
             "bytes_per_token": token.bytes,
             "compute_seconds": token.compute,
             "transfer_seconds": [token.transfer.low, token.transfer.high],
-            "logic_mm2": [token.area.low / 1e6, token.area.high / 1e6],
+            "logic_mm2": [token.area.low / 1e6, token.area.high / 1e6] if token.area.high else None,
             "joules_by_component": {name: [v.low, v.high] for name, v in parts.items()},
             "warnings": token.warnings,
         }
@@ -50,10 +50,11 @@ def table(results: Sequence[Result]) -> str:
     for one in results:
         token = one.token
         speed = f"{1 / token.seconds.high:.3g}..{1 / token.seconds.low:.3g}"
+        area = token.area.show(1e-6) if token.area.high else "-"
         bound = "array" if token.compute > token.transfer.high else "memory"
         lines.append(
             f"{one.model.name:<14}{one.storage.name:<12}{one.chip.technology.name:<9}"
             f"{one.chip.memory.name:<16}{speed:>14}{token.joules.show(1e3):>17}"
-            f"{token.bytes / 1e6:>10.1f}{token.area.show(1e-6):>18}  {bound}"
+            f"{token.bytes / 1e6:>10.1f}{area:>18}  {bound}"
         )
     return "\n".join(lines)

@@ -47,8 +47,6 @@ class Chip:
 
     def __post_init__(self) -> None:
         require(self.clock > 0, "clock", "be above 0 Hz", self.clock)
-        require(self.technology.node is not None, f"technology {self.technology.name}",
-                "have node and voltage", "none")  # fmt: skip
 
     @property
     def bandwidth(self) -> Interval:
@@ -70,7 +68,7 @@ class Token:
     bytes : float
         From and to memory.
     area : Interval
-        Of logic, in square micrometers; what buffers hold is left out.
+        Of logic, in square micrometers; what buffers hold is left out. Empty on a board.
     warnings : list of str
     """
 
@@ -121,15 +119,17 @@ class Layer:
         Of the array, filling and emptying included.
     bytes : float
         From memory.
-    seconds, joules : Interval
+    seconds : Interval
         Of one of them.
+    joules : Interval or None
+        Likewise; None on a board, whose logic has no prices.
     """
 
     linear: Linear
     cycles: int
     bytes: float
     seconds: Interval
-    joules: Interval
+    joules: Interval | None
 
 
 def layers(model: Shape, storage: Storage, head: Storage, chip: Chip) -> list[Layer]:
@@ -139,7 +139,8 @@ def layers(model: Shape, storage: Storage, head: Storage, chip: Chip) -> list[La
         counts: Counter[str] = Counter()
         alone = replace(linear, count=1)
         cycles, bytes_, seconds = _layer(counts, alone, stored, chip)
-        joules = total(_terms(counts, bytes_, seconds, chip))
+        priced = chip.technology.node is not None
+        joules = total(_terms(counts, bytes_, seconds, chip)) if priced else None
         found.append(Layer(linear, cycles, bytes_, seconds, joules))
     return found
 
@@ -160,14 +161,36 @@ def _layer(
     return cycles, bytes_, Interval(*times)
 
 
-def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: int) -> Token:
-    """Return what one token costs after ``context`` others, batch 1.
+@dataclass(frozen=True)
+class Work:
+    """What a token asks of a chip: counts of what is priced, and time.
+
+    Attributes
+    ----------
+    counts : Counter
+    seconds : Interval
+    compute : float
+        Seconds that the array needs alone.
+    bytes : float
+        From and to memory.
+    transfer : Interval
+        Seconds that they need alone.
+    """
+
+    counts: Counter[str]
+    seconds: Interval
+    compute: float
+    bytes: float
+    transfer: Interval
+
+
+def work_of(model: Shape, storage: Storage, head: Storage, chip: Chip, context: int) -> Work:
+    """Count what one token needs after ``context`` others, batch 1; no price but speed matters.
 
     A layer takes as long as the slower of array and memory; the clock runs all the time. Attention
-    and real operations have units of their own, whose time is hidden; their energy is not.
+    and real operations have units of their own, whose time is hidden.
     """
     require(context >= 0, "context", "be 0 or more", context)
-    config, tech = chip.config, chip.technology
     counts: Counter[str] = Counter()
     compute, moved, seconds = 0.0, 0.0, Interval(0, 0)
     bandwidth = chip.bandwidth
@@ -182,10 +205,18 @@ def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: in
     counts["cache"] = round(cache * 8 * (context + 1))
     counts["attention"] = model.attention_macs(context)
     counts["reals"] = model.real_operations(context)
-    terms = _terms(counts, moved, seconds, chip)
-    transfer = _over(moved, bandwidth)
-    return Token(seconds, terms, compute, transfer, moved, logic_area(config, tech),
-                 [*_warnings(compute, transfer, moved, chip), *sorted(tech.warnings)])  # fmt: skip
+    return Work(counts, seconds, compute, moved, _over(moved, bandwidth))
+
+
+def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: int) -> Token:
+    """Return what one token costs after ``context`` others, batch 1."""
+    tech = chip.technology
+    require(tech.node is not None, f"technology {tech.name}", "have node and voltage", "none")
+    work = work_of(model, storage, head, chip, context)
+    terms = _terms(work.counts, work.bytes, work.seconds, chip)
+    warnings = [*_clock(chip), *feeding(work, chip), *sorted(tech.warnings)]
+    return Token(work.seconds, terms, work.compute, work.transfer, work.bytes,
+                 logic_area(chip.config, tech), warnings)  # fmt: skip
 
 
 def _count(
@@ -286,24 +317,33 @@ def logic_area(config: HardwareConfig, tech: Prices) -> Interval:
     return area
 
 
-def _warnings(compute: float, transfer: Interval, moved: float, chip: Chip) -> list[str]:
-    found = []
-    config, clock = chip.config, chip.clock
+def _clock(chip: Chip) -> list[str]:
+    """Warn of a clock that engines may not reach."""
     reached = fastest(chip.technology)
-    if clock > reached.low:
-        what = "beyond" if clock > reached.high else "in the upper part of"
-        found.append(
-            f"a clock of {clock / 1e6:g} MHz is {what} what the slowest paths of whole engines on "
-            f"{chip.technology.name} allow, {reached.show(1e-6)} MHz"
+    if chip.clock <= reached.low:
+        return []
+    what = "beyond" if chip.clock > reached.high else "in the upper part of"
+    return [
+        (
+            f"a clock of {chip.clock / 1e6:g} MHz is {what} what the slowest paths of whole "
+            f"engines on {chip.technology.name} allow, {reached.show(1e-6)} MHz"
         )
-    if compute > transfer.high * 1.02:
-        need = moved / compute / 1e9
-        most = chip.memory["bandwidth"].value.high / 1e9
-        found.append(
+    ]
+
+
+def feeding(work: Work, chip: Chip) -> list[str]:
+    """Warn of an array that is too slow for its memory."""
+    if work.compute <= work.transfer.high * 1.02:
+        return []
+    need = work.bytes / work.compute / 1e9
+    most = chip.memory["bandwidth"].value.high / 1e9
+    config = chip.config
+    return [
+        (
             f"the array cannot feed on all of the memory: {config.pe} PEs of {config.lanes} lanes "
-            f"at {clock / 1e6:g} MHz take {need:.3g} of {most:.3g} GB/s"
+            f"at {chip.clock / 1e6:g} MHz take {need:.3g} of {most:.3g} GB/s"
         )
-    return found
+    ]
 
 
 def fastest(tech: Prices) -> Interval:

@@ -31,7 +31,7 @@ class Term:
         return self.price.value * self.count
 
 
-COMPONENTS = ("arithmetic", "scaling", "control", "attention", "SRAM", "DRAM", "static")
+COMPONENTS = ("arithmetic", "scaling", "control", "attention", "SRAM", "DRAM", "static", "board")
 """In the order of pictures and tables."""
 
 

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any
 
+from cost.board import memory_of
 from cost.engine import Chip
 from cost.interval import Interval
-from cost.prices import Price, Prices
+from cost.prices import Price
 from cost.technology import memories, technologies
 from explore.storage import seen_of, storage_for
 from fpga.boards import board_of
@@ -162,24 +163,6 @@ def _flags(settings: dict[str, Any]) -> list[str]:
         else:
             found += [f"--{flag}", str(value)]
     return found
-
-
-@cache
-def memory_of(name: str) -> Prices:
-    """Return how fast a board's memory is; what its bits cost is not known, and not to be read.
-
-    Raises
-    ------
-    ValueError
-        There is no such board, or it has no memory.
-    """
-    memory = board_of(name).memory
-    if memory is None:
-        raise ValueError(f"board {name} must have a memory to stream weights from, got none")
-    reached = memories()["ddr3-1600x16"]["reached"]
-    bandwidth = Price("bandwidth", Interval.of(memory.bytes_per_second), "B/s", memory.source)
-    free = Price("energy", Interval(0, 0), "pJ", "not known")
-    return Prices(memory.name, {"bandwidth": bandwidth, "reached": reached, "energy": free})
 
 
 @cache

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 FILE = "run.json"
 VERSION = 2
-MOST_DETAILED = 200
+MOST_DETAILED = 300
 """Points of the front that are explained, spread over it."""
 
 NEAR = 2000

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cost.board import memory_of
 from cost.buffers import SIZES, bit_price, buffer_bits
 from cost.compare import Result
 from cost.engine import Chip, fastest, layers, token
@@ -109,7 +110,7 @@ def test_layers_add_up_to_the_token() -> None:
     assert len(found) == len(model.linears) + 1
     seconds = sum(one.seconds.low * one.linear.count for one in found)
     assert math.isclose(seconds + cache, done.seconds.low)
-    joules = sum(one.joules.low * one.linear.count for one in found)
+    joules = sum(one.joules.low * one.linear.count for one in found if one.joules)
     rest = [term for term in done.terms if term.component in ("attention", "static")]
     of_cache = next(term for term in done.terms if term.what == "bits of keys and values")
     logic = done.joules.low - sum(t.value.low for t in (*rest, of_cache))
@@ -201,11 +202,45 @@ def test_a_technology_has_a_node(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="table a must have node and voltage, or neither"):
         read_tables(path)
     line = "^technology ddr3-1600x16 must have node and voltage, got none$"
+    nothing = replace(chip(2e8), technology=memories()["ddr3-1600x16"])
     with pytest.raises(ValueError, match=line):
-        replace(chip(2e8), technology=memories()["ddr3-1600x16"])
+        token(shape_of("SmolLM2-135M"), storage_of("ternary"), HEAD, nothing, 1)
 
 
 def test_records_that_are_not_there() -> None:
     done = cost("--gpu", "h100", "--gpu-records", "nowhere")
     line = "python -m sim: error: --gpu-records must be a folder of records, got nowhere\n"
     assert (done.returncode, done.stderr) == (2, line)
+
+
+def test_a_board_takes_its_watts_for_its_time() -> None:
+    """Arty A7: bound by 1.33 GB/s of DDR3, of which a part is reached; joules by --watts."""
+    done = cost("--board", "arty-a7", "--watts", "4", "--pe", "16", "--share", "4", "--json")
+    assert done.returncode == 0, done.stderr
+    (one,) = json.loads(done.stdout)
+    rates, joules = one["tokens_per_second"], one["joules_per_token"]
+    assert joules == pytest.approx([4 / rate for rate in reversed(rates)])
+    speed = memory_of("arty-a7")["bandwidth"].value.low
+    assert rates[1] <= speed / one["bytes_per_token"]
+    assert one["logic_mm2"] is None
+    text = cost("--board", "arty-a7", "--watts", "4", "--pe", "16", "--share", "4", "--why").stdout
+    assert "power of the whole board: s" in text
+    assert "source: given by --watts" in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--board", "arty-a7"],
+         ("--watts must be given with --board, above 0 (no price of an FPGA's logic is known to us)"
+         ", got None")),
+        (["--watts", "3"], "--watts must be given with --board, got 3.0"),
+        (["--board", "arty-a8", "--watts", "3"],
+         "board must be a known one (did you mean arty-a7?), got arty-a8"),
+        (["--board", "ulx3s", "--watts", "3"],
+         "SmolLM2-135M in ternary must fit the 33.55 MB of ulx3s, got 74.9 MB"),
+    ],
+)  # fmt: skip
+def test_boards_that_cannot_be_priced(flags: list[str], line: str) -> None:
+    done = cost(*flags)
+    assert (done.returncode, done.stderr) == (2, f"python -m sim: error: {line}\n")

@@ -4,7 +4,7 @@ import json
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hwgen.config import HardwareConfig
 from hwgen.flags import add_config_flags, settings_from
@@ -32,6 +32,8 @@ def add(commands: Commands) -> None:
     sub.add_argument("--head", default="int8", metavar="FORMAT", help="of the head (default: int8)")
     sub.add_argument("--technology", nargs="+", default=["asap7"], help="(default: asap7)")
     sub.add_argument("--memory", default="lpddr5-6400x64", help="(default: %(default)s)")
+    sub.add_argument("--board", metavar="BOARD", help="in place of technology and memory")
+    sub.add_argument("--watts", type=float, metavar="W", help="that the board draws, measured")
     sub.add_argument("--context", type=int, default=1024, help="tokens before (default: 1024)")
     sub.add_argument("--clock", type=float, metavar="MHZ",
                      help="(default: what all measured engines reach)")  # fmt: skip
@@ -70,6 +72,8 @@ def run(arguments: Namespace) -> None:
 
     asked = arguments.versus is None or arguments.gpu is not None
     require(asked, "--gpu", "be given with --versus", "none")
+    alone = arguments.watts is None or arguments.board is not None
+    require(alone, "--watts", "be given with --board", arguments.watts)
     own = read_tables(arguments.prices) if arguments.prices else {}
     tables = technologies() | own
     memory = table_of(memories() | own, "memory", arguments.memory)
@@ -79,6 +83,9 @@ def run(arguments: Namespace) -> None:
     for name in arguments.model:
         model = shape_of(name)
         for storage in map(storage_of, arguments.format):
+            if arguments.board:
+                results.append(_board(arguments, model, storage, head))
+                continue
             for technology in arguments.technology:
                 table_ = table_of(tables, "technology", technology)
                 chip = _chip(arguments, model, storage, table_, memory)
@@ -128,10 +135,9 @@ def _print(arguments: Namespace, results: "list[Result]", beside: "list[OnGpu]")
     _print_ratios(arguments, results, beside)
     if beside:
         idle = f"{arguments.idle:g} W by --idle" if arguments.idle else "nothing (--idle W)"
-        print(
-            "joules of a GPU are its board's, without a host; ours are of engine and memory, and "
-            f"for all else {idle}"
-        )
+        ours = f"of engine and memory, and for all else {idle}"
+        print("joules of a GPU are its board's, without a host; ours are "
+              f"{'of the whole board' if arguments.board else ours}")  # fmt: skip
 
 
 def _gpu(
@@ -186,7 +192,17 @@ def _chip(
     clock = arguments.clock
     require(clock is None or clock > 0, "clock", "be above 0 MHz", clock)
     require(arguments.idle >= 0, "idle", "be 0 W or more", arguments.idle)
-    settings = settings_from(arguments)
+    config = _config(arguments, model, storage, {})
+    idle = Price("idle", Interval.of(arguments.idle), "W", "given by --idle")
+    hertz = clock * 1e6 if clock else float(fastest(technology).low // 1e6) * 1e6
+    return Chip(config, hertz, technology, memory, idle)
+
+
+def _config(
+    arguments: Namespace, model: "Shape", storage: "Storage", own: dict[str, Any]
+) -> HardwareConfig:
+    """Return the circuit that flags ask for, with room for the model's widest layer."""
+    settings = own | settings_from(arguments)
     ternary = settings.get("kind") != "popcount"
     require(storage.terms > 0, "format", "be one that a circuit of ours takes", storage.name)
     k = (
@@ -195,10 +211,31 @@ def _chip(
         else (storage.planes)
     )
     widest = max(linear.inputs for linear in (*model.linears, model.head))
-    settings = {"columns": widest, **settings, "k": k, "coef_bits": storage.coefficient_bits}
-    idle = Price("idle", Interval.of(arguments.idle), "W", "given by --idle")
-    hertz = clock * 1e6 if clock else float(fastest(technology).low // 1e6) * 1e6
-    return Chip(HardwareConfig(**settings), hertz, technology, memory, idle)
+    columns = arguments.columns or max(widest, own.get("columns", 0))
+    settings |= {"columns": columns, "k": k, "coef_bits": storage.coefficient_bits}
+    return HardwareConfig(**settings)
+
+
+def _board(arguments: Namespace, model: "Shape", storage: "Storage", head: "Storage") -> "Result":
+    """Return a token's cost on a board; its joules are the watts that are given, times time."""
+    from cost.board import memory_of, on_board
+    from cost.compare import Result
+    from cost.engine import Chip
+    from cost.interval import Interval
+    from cost.prices import Price, Prices
+    from fpga.boards import board_of
+
+    name, watts, clock = arguments.board, arguments.watts or 0.0, arguments.clock
+    rule = "be given with --board, above 0 (no price of an FPGA's logic is known to us)"
+    require(watts > 0, "--watts", rule, arguments.watts)
+    board = board_of(name)
+    require(clock is None or clock > 0, "clock", "be above 0 MHz", clock)
+    config = _config(arguments, model, storage, board.circuit)
+    nothing = Price("idle", Interval(0, 0), "W", "the board's power has it")
+    chip = Chip(config, (clock or board.clock) * 1e6, Prices(name, {}), memory_of(name), nothing)
+    power = Price("power", Interval.of(watts), "W", "given by --watts")
+    done = on_board(model, storage, head, chip, arguments.context, power)
+    return Result(model, storage, chip, done)
 
 
 def _pareto(
