@@ -19,6 +19,10 @@ def text_of(record: dict[str, Any]) -> str:
         f"energy     {cycle['all']:.1f} fJ a cycle, without glitches{factor}: {energies}",
         (f"           {record['fJ_per_mac']:.1f} fJ a MAC, "
         f"{record['fJ_per_bit_mac']:.2f} fJ a bit-MAC"),
+        *(
+            [f"           {record['layer_nJ']:.1f} nJ a token for all {record['layer_macs']} of the layer"]
+            if "layer_nJ" in record else []
+        ),
         f"           in it: {record['includes']}; {record['work']}",
         f"density    {record['um2_per_mac_a_cycle']:.1f} um2 for a MAC a cycle",
         f"leakage    {record['leakage_nW']:.3f} nW",

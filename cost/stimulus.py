@@ -27,11 +27,14 @@ class Work:
     codes : int64, (sequences, columns)
     source : str
         Where they are from.
+    products : int
+        Of the whole layer that they are of, as the unit does them; 0 of random ones.
     """
 
     weights: NDArray[np.int8]
     codes: NDArray[np.int64]
     source: str
+    products: int = 0
 
     def expected(self) -> NDArray[np.int64]:
         """Return the sums of products: int64, (sequences, rows)."""

@@ -149,4 +149,12 @@ def record(
         "fJ_per_mac": femto((cycle.dynamic + leak) / unit.macs),
         "fJ_per_bit_mac": femto((cycle.dynamic + leak) / unit.bit_macs),
         "um2_per_mac_a_cycle": round(figures.area / unit.macs, 4),
+        **_of_layer(work, (cycle.dynamic + leak) / unit.macs),
     }
+
+
+def _of_layer(work: Work, joules: float) -> dict[str, float]:
+    """Return the energy of the whole layer by that of a product; nothing of random work."""
+    if not work.products:
+        return {}
+    return {"layer_macs": work.products, "layer_nJ": round(float(joules * work.products) * 1e9, 4)}

@@ -35,10 +35,11 @@ def layer_work(layer: BitplaneLayer, x: Tensor, floats: Tensor, unit: Unit, cycl
         most = (1 << unit.baseline.weight_bits - 1) - 1
         real = floats.numpy()[rows]
         scale = most / np.abs(real).max(1, keepdims=True)
-        weights = np.rint(real * scale).astype(np.int8)
+        weights, times = np.rint(real * scale).astype(np.int8), 1
     else:
         bits = unit.config.act_bits
-        weights = pass_weights(job.stage, unit.config)[0][rows]
+        every = pass_weights(job.stage, unit.config)
+        weights, times = every[0][rows], len(every)
     lanes = unit.lanes
     columns = min(columns_of(unit, cycles), weights.shape[1] // lanes * lanes)
     require(columns > 0, "columns of the layer", f"fill {lanes} lanes", weights.shape[1])
@@ -46,4 +47,5 @@ def layer_work(layer: BitplaneLayer, x: Tensor, floats: Tensor, unit: Unit, cycl
     codes = view[np.arange(SEQUENCES) % len(view), :columns].astype(np.int64)
     codes >>= max(0, int(np.abs(codes).max()).bit_length() + 1 - bits)
     source = f"{layer.name}, {SEQUENCES} rows, {len(job.codes)} tokens, {columns} columns"
-    return Work(weights[:, None, :columns], codes, source)
+    products = times * job.stage.out * job.stage.columns
+    return Work(weights[:, None, :columns], codes, source, products)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 import subprocess
 import sys
 from pathlib import Path
@@ -206,6 +207,9 @@ def test_gates_compute_what_they_should(
     assert math.isclose(sum(figures.areas.values()), figures.area)
     kept = record(unit, library, Recipe(), work, figures, 1e8)
     assert kept["fJ_per_mac"] * unit.macs == pytest.approx(kept["cycle_fJ"]["all"])
+    assert "layer_nJ" not in kept
+    layer = record(unit, library, Recipe(), replace(work, products=10**9), figures, 1e8)
+    assert layer["layer_nJ"] == pytest.approx(kept["fJ_per_mac"] * 1e3, rel=1e-3)
 
 
 @pytest.mark.parametrize("unit", [Element(HardwareConfig(pe=1, k=1, lanes=5, act_bits=3)),
