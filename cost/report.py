@@ -20,7 +20,7 @@ def text_of(record: dict[str, Any]) -> str:
         (f"           {record['fJ_per_mac']:.1f} fJ a MAC, "
         f"{record['fJ_per_bit_mac']:.2f} fJ a bit-MAC"),
         *(
-            [f"           {record['layer_nJ']:.1f} nJ a token for the layer's {record['layer_macs']}"]
+            [f"           {record['layer_nJ']:.1f} nJ for the layer's {record['layer_macs']}"]
             if "layer_nJ" in record else []
         ),
         f"           in it: {record['includes']}; {record['work']}",
