@@ -1,4 +1,8 @@
-"""Sensitivity: how far each uncertain price moves a token's energy, speed, and the front."""
+"""Sensitivity: how far each uncertain price moves a token's energy, and the front.
+
+Speed hangs on one uncertain figure, the bandwidth that is reached, and area on prices that move
+together: the ends of these metrics are what each does.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +32,6 @@ NAMES = {
 """Prices by what they are of; all others are the logic's."""
 
 LOGIC = "primitives of logic"
-SPEED = "bandwidth that is reached"
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Swing:
     ----------
     price : str
     low, high : float
-        Energy of a token in J; for :data:`SPEED`, tokens/s.
+        Energy of a token in J.
     """
 
     price: str
