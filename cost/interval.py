@@ -36,7 +36,8 @@ class Interval:
     __radd__ = __add__
 
     def __mul__(self, other: Amount) -> "Interval":
-        other = Interval.of(other)
+        if not isinstance(other, Interval):
+            return Interval(self.low * other, self.high * other)
         return Interval(self.low * other.low, self.high * other.high)
 
     __rmul__ = __mul__

@@ -14,6 +14,7 @@ Primitives, each priced by a fit to synthesis (:mod:`cost.fit`):
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 
 from hwgen.config import HardwareConfig, signed_width
 from hwgen.patterns import entry_range, patterns
@@ -42,8 +43,9 @@ class _Sum:
         return _Sum(self.low + low, self.high + high)
 
 
+@cache
 def element(config: HardwareConfig) -> Counter[str]:
-    """Return the primitives of one processing element with the plain mapping."""
+    """Return the primitives of one processing element with the plain mapping; not to be changed."""
     found: Counter[str] = Counter()
     signed = config.signed_weights
     found["gated"] += row_layout(config).size // config.weights

@@ -74,9 +74,10 @@ class Prices:
         self.name, self.node, self.voltage = name, node, voltage
         self.warnings = set[str]()
         self._prices = prices
+        self._here: dict[str, Price] = {}
 
     def __getitem__(self, name: str) -> Price:
-        """Return a price.
+        """Return a price, at the table's node and voltage.
 
         Raises
         ------
@@ -84,6 +85,11 @@ class Prices:
             The table has none of this name (what has no price is not free), or it is of a node
             from which nothing is known to scale.
         """
+        if name not in self._here:
+            self._here[name] = self._scaled(name)
+        return self._here[name]
+
+    def _scaled(self, name: str) -> Price:
         require(name in self._prices, f"table {self.name}", "have a price of every term", name)
         price = self._prices[name]
         here = (self.node, self.voltage)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from cost.interval import Amount, Interval
@@ -25,7 +26,7 @@ class Term:
     count: Amount
     price: Price
 
-    @property
+    @cached_property
     def value(self) -> Interval:
         """Count times price, in base units."""
         return self.price.value * self.count
@@ -37,7 +38,8 @@ COMPONENTS = ("arithmetic", "scaling", "control", "attention", "SRAM", "DRAM", "
 
 def total(terms: Iterable[Term]) -> Interval:
     """Add terms up."""
-    return sum((term.value for term in terms), Interval(0, 0))
+    values = [term.value for term in terms]
+    return Interval(sum(one.low for one in values), sum(one.high for one in values))
 
 
 def by_component(terms: Iterable[Term]) -> dict[str, Interval]:
