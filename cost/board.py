@@ -5,7 +5,7 @@ No price of an FPGA's logic is known to us.
 
 from functools import cache
 
-from cost.engine import CACHE_BITS, Chip, Token, feeding, work_of
+from cost.engine import Chip, Token, cache_bytes, feeding, work_of
 from cost.gpu import model_bytes
 from cost.interval import Interval
 from cost.prices import Price, Prices
@@ -55,9 +55,7 @@ def on_board(
     name = chip.technology.name
     memory = board_of(name).memory
     size = memory.size if memory else 0
-    held = model_bytes(model, storage, head) + model.cache_elements() * CACHE_BITS / 8 * (
-        context + 1
-    )
+    held = model_bytes(model, storage, head) + cache_bytes(model, context)
     rule = f"fit the {size / 1e6:.4g} MB of {name}"
     require(held <= size, f"{model.name} in {storage.name}", rule, f"{held / 1e6:.4g} MB")
     work = work_of(model, storage, head, chip, context)

@@ -156,9 +156,8 @@ def _layer(
     tiling = tiling_of(linear, stored, chip.config)
     bytes_ = _count(counts, linear, stored, tiling, chip.config)
     cycles = tiling.cycles + chip.config.latency
-    bandwidth = chip.bandwidth
-    times = [max(cycles / chip.clock, bytes_ / end) for end in (bandwidth.high, bandwidth.low)]
-    return cycles, bytes_, Interval(*times)
+    array, memory = cycles / chip.clock, over(bytes_, chip.bandwidth)
+    return cycles, bytes_, Interval(max(array, memory.low), max(array, memory.high))
 
 
 @dataclass(frozen=True)
@@ -193,19 +192,18 @@ def work_of(model: Shape, storage: Storage, head: Storage, chip: Chip, context: 
     require(context >= 0, "context", "be 0 or more", context)
     counts: Counter[str] = Counter()
     compute, moved, seconds = 0.0, 0.0, Interval(0, 0)
-    bandwidth = chip.bandwidth
     for linear, stored in _stored(model, storage, head):
         cycles, bytes_, times = _layer(counts, linear, stored, chip)
         seconds = seconds + times * linear.count
         compute += cycles / chip.clock * linear.count
         moved += bytes_ * linear.count
-    cache = model.cache_elements() * CACHE_BITS / 8
-    moved += cache * (context + 1)
-    seconds = seconds + _over(cache * (context + 1), bandwidth)
-    counts["cache"] = round(cache * 8 * (context + 1))
+    cache = cache_bytes(model, context)
+    moved += cache
+    seconds = seconds + over(cache, chip.bandwidth)
+    counts["cache"] = round(cache * 8)
     counts["attention"] = model.attention_macs(context)
     counts["reals"] = model.real_operations(context)
-    return Work(counts, seconds, compute, moved, _over(moved, bandwidth))
+    return Work(counts, seconds, compute, moved, over(moved, chip.bandwidth))
 
 
 def token(model: Shape, storage: Storage, head: Storage, chip: Chip, context: int) -> Token:
@@ -239,7 +237,13 @@ def _count(
     return bits / 8
 
 
-def _over(bytes_: float, bandwidth: Interval) -> Interval:
+def cache_bytes(model: Shape, context: int) -> float:
+    """Return the bytes of keys and values after ``context`` tokens, its own included."""
+    return model.cache_elements() * CACHE_BITS / 8 * (context + 1)
+
+
+def over(bytes_: float, bandwidth: Interval) -> Interval:
+    """Return the seconds that bytes take."""
     return Interval(bytes_ / bandwidth.high, bytes_ / bandwidth.low)
 
 
@@ -304,13 +308,25 @@ def _of(part: str, terms: list[Term]) -> list[Term]:
     return [term for term in terms if term.component == part]
 
 
+def element_area(config: HardwareConfig, tech: Prices) -> Interval:
+    """Return the area of one element."""
+    counts = element(config)
+    areas = (tech[f"area_{name}"].value * counts[name] for name in PRIMITIVES)
+    return sum(areas, Interval(0, 0))
+
+
+def element_energy(config: HardwareConfig, tech: Prices) -> Interval:
+    """Return the joules of an element's cycle in which it works, without glitches."""
+    parts = (
+        tech[f"energy_{name}"].value * count for name, count in worked(config).items() if count
+    )
+    return sum(parts, Interval(0, 0))
+
+
 @cache
 def logic_area(config: HardwareConfig, tech: Prices) -> Interval:
     """Return the area of elements and components; what buffers hold is not in it."""
-    one: Counter[str] = Counter(element(config))
-    area = Interval(0, 0)
-    for name in PRIMITIVES:
-        area = area + tech[f"area_{name}"].value * (one[name] * (config.pe + 1))
+    area = element_area(config, tech) * (config.pe + 1)
     for component, features in area_counts(config).items():
         for feature, count in features.items():
             area = area + tech[f"area_{key_of(component, feature)}"].value * count

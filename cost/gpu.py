@@ -6,7 +6,7 @@ Measured tokens (:mod:`cost.measured`) have the same form, and say where they ar
 from dataclasses import dataclass
 from typing import Any
 
-from cost.engine import CACHE_BITS
+from cost.engine import cache_bytes
 from cost.interval import Interval
 from cost.prices import Prices
 from cost.storage import Storage
@@ -108,7 +108,7 @@ def roofline(
     ValueError
         The batch does not fit the GPU's memory.
     """
-    cache = model.cache_elements() * CACHE_BITS / 8 * (context + 1)
+    cache = cache_bytes(model, context)
     held = model_bytes(model, storage, head) + batch * cache
     capacity = gpu["capacity"].value.low
     require(held <= capacity, f"{model.name} in {storage.name} with a batch of {batch}",

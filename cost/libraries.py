@@ -8,14 +8,12 @@ operands that the model counts with.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cost.engine import element_area, element_energy
 from cost.interval import Interval
-from cost.inventory import PRIMITIVES, element
 from cost.prices import Prices
 from cost.standard import UNITS
 from cost.technology import Node
-from cost.toggling import worked
 from cost.units import Element, Row
-from hwgen.config import HardwareConfig
 
 
 @dataclass(frozen=True)
@@ -53,28 +51,14 @@ def held(nodes: list[Node], tables: Mapping[str, Prices]) -> list[Held]:
             if name not in node.records or not isinstance(unit, Element) or isinstance(unit, Row):
                 continue
             one, cycle = node.records[name], node.records[name]["cycle_fJ"]
-            energy = _energy(unit.config, tech)
-            rows = [("um2", _area(unit.config, tech), one["area_um2"]),
+            energy = element_energy(unit.config, tech) * 1e15
+            rows = [("um2", element_area(unit.config, tech), one["area_um2"]),
                     ("fJ", energy, cycle["all"] - cycle["leakage"])]  # fmt: skip
             if cycle["all with glitches"]:
                 more = energy + energy * tech["glitches"].value
                 rows.append(("fJ with glitches", more, cycle["all with glitches"]))
             found += [Held(node.name, name, *row) for row in rows]
     return found
-
-
-def _area(config: HardwareConfig, tech: Prices) -> Interval:
-    counts = element(config)
-    return _sum({name: counts[name] for name in PRIMITIVES}, "area", tech)
-
-
-def _energy(config: HardwareConfig, tech: Prices) -> Interval:
-    return _sum(worked(config), "energy", tech) * 1e15
-
-
-def _sum(counts: Mapping[str, float], what: str, tech: Prices) -> Interval:
-    terms = (tech[f"{what}_{name}"].value * count for name, count in counts.items() if count)
-    return sum(terms, Interval(0, 0))
 
 
 def report(found: list[Held]) -> str:

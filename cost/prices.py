@@ -137,11 +137,10 @@ def price_of(table: str, name: str, entry: dict[str, Any]) -> Price:
     require(numbers and 0 <= ends[0] <= ends[1], f"value of {subject}",
             "be 0 or more, or two such numbers, the lower one first", value)  # fmt: skip
     interval = Interval(ends[0] * UNITS[unit], ends[1] * UNITS[unit])
-    kind = next((key for key in KINDS if name == key or name.startswith(f"{key}_")), None)
-    require(kind is not None, f"name of {subject}", f"be or begin with one of {', '.join(KINDS)}",
-            name)  # fmt: skip
-    require(unit in KINDS[str(kind)], f"unit of {subject}",
-            f"be one of {', '.join(KINDS[str(kind)])}", unit)  # fmt: skip
+    units = next((KINDS[key] for key in KINDS if name == key or name.startswith(f"{key}_")), ())
+    rule = f"be or begin with one of {', '.join(KINDS)}"
+    require(len(units) > 0, f"name of {subject}", rule, name)
+    require(unit in units, f"unit of {subject}", f"be one of {', '.join(units)}", unit)
     require(bool(str(entry["source"]).strip()), f"source of {subject}", "say where it is from",
             "nothing")  # fmt: skip
     _check_place(subject, entry)

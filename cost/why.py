@@ -1,7 +1,7 @@
 """The sum behind a result, for a reader with a pencil: time layer by layer, energy term by term."""
 
 from cost.compare import Result
-from cost.engine import Layer, layers
+from cost.engine import Layer, layers, over
 from cost.gpu import GpuToken
 from cost.prices import Prices
 from cost.storage import Storage
@@ -43,12 +43,12 @@ def _times(result: Result, found: list[Layer]) -> str:
         )
     ]
     for one in found:
-        memory = (one.bytes / end * 1e6 for end in (chip.bandwidth.high, chip.bandwidth.low))
+        memory = over(one.bytes, chip.bandwidth).show(1e6, 4)
         joules = one.joules.show(1e6, 4) if one.joules else "-"
         lines.append(
             f"{one.linear.name:<28}{f'{one.linear.out} x {one.linear.inputs}':>15}"
             f"{one.linear.count:>6}{one.cycles:>11}{one.cycles / chip.clock * 1e6:>11.4g}"
-            f"{one.bytes / 1e3:>10.4g}{'..'.join(f'{end:.4g}' for end in memory):>18}"
+            f"{one.bytes / 1e3:>10.4g}{memory:>18}"
             f"{one.seconds.show(1e6, 4):>18}{joules:>16}"
         )
     bandwidth, reached = chip.memory["bandwidth"], chip.memory["reached"]

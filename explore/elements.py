@@ -8,8 +8,7 @@ the whole engine, with its memory and link.
 from dataclasses import asdict, replace
 from typing import Any
 
-from cost.inventory import PRIMITIVES, element
-from cost.toggling import worked
+from cost.engine import element_area, element_energy
 from explore.candidate import CIRCUIT, Candidate
 from explore.space import Cells
 from fpga.boards import board_of
@@ -54,8 +53,6 @@ def ratios(candidate: Candidate, answer: dict[str, Any]) -> dict[str, float]:
     """Return area and energy of a cycle that a library gave, by what the model says of them."""
     config = element_of(candidate)
     prices = candidate.chip.technology
-    counts, working = element(config), worked(config)
-    area = sum(prices[f"area_{name}"].value.middle * counts[name] for name in PRIMITIVES)
-    joules = sum(prices[f"energy_{name}"].value.middle * working[name] for name in working)
+    area, joules = element_area(config, prices).middle, element_energy(config, prices).middle
     cycle = (answer["cycle_fJ"]["all"] - answer["cycle_fJ"]["leakage"]) * 1e-15
     return {"area_mm2": answer["area_um2"] / area, "joules_per_token": cycle / joules}

@@ -15,21 +15,16 @@ from cost.terms import Term
 from explore.front import front
 
 NAMES = {
-    "bits of weights and parameters": "DRAM, energy of a bit",
-    "bits of keys and values": "DRAM, energy of a bit",
-    "weight bits in and out": "SRAM, energy of a bit",
-    "activation bits in and out": "SRAM, energy of a bit",
-    "parameter bits in and out": "SRAM, energy of a bit",
-    "result bits in and out": "SRAM, energy of a bit",
-    "glitches, of arithmetic: J": "glitches",
-    "glitches, of scaling: J": "glitches",
-    "wires and clock tree, of logic: J": "wires and clock tree",
-    "8-bit products": "INT8 product of attention",
-    "real operations": "real operation",
-    "leakage of logic: um2 s": "leakage",
-    "idle power: s": "idle power",
+    "energy": "DRAM, energy of a bit",
+    "sram_bit": "SRAM, energy of a bit",
+    "glitches": "glitches",
+    "wires_and_clock_tree": "wires and clock tree",
+    "int8_mac": "INT8 product of attention",
+    "real_operation": "real operation",
+    "leakage": "leakage",
+    "idle": "idle power",
 }
-"""Prices by what they are of; all others are the logic's."""
+"""Prices by their names in tables; all others are the logic's."""
 
 LOGIC = "primitives of logic"
 
@@ -52,7 +47,7 @@ class Swing:
 
 def price_of(term: Term) -> str:
     """Return the name of a term's price."""
-    return NAMES.get(term.what, LOGIC)
+    return NAMES.get(term.price.name, LOGIC)
 
 
 def swings(token: Token) -> list[Swing]:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cost.engine import element_area
 from cost.fit import BARS
-from cost.inventory import PRIMITIVES, element
 from explore.accuracy import Score
 from explore.analytic import LOGIC, MODELLED, figures, token_of
 from explore.elements import inputs_of, ratios
@@ -195,9 +195,8 @@ class Standing:
     def _element_area(self, place: int) -> float:
         """Return the elements' share of the area."""
         candidate = self.candidates[place]
-        tech, config = candidate.chip.technology, candidate.config
-        counts = element(config)
-        one = sum(tech[f"area_{name}"].value.middle * counts[name] for name in PRIMITIVES)
+        config = candidate.config
+        one = element_area(config, candidate.chip.technology).middle
         row = self._estimates.ends[place][MODELLED.index("area_mm2")]
         return one * (config.pe + 1) / 1e6 / float(row.mean())
 
@@ -205,7 +204,7 @@ class Standing:
         """Return the elements' share of a token's energy, with their glitches and wires."""
         terms = token_of(self.space, self.candidates[place]).terms
         logic = [term for term in terms if term.component in LOGIC]
-        around = sum(t.value.middle for t in logic if t.what.startswith("wires"))
+        around = sum(t.value.middle for t in logic if t.price.name == "wires_and_clock_tree")
         plain = sum(t.value.middle for t in logic) - around
         inside = sum(t.value.middle for t in logic if t.component == "arithmetic")
         return (inside + around * inside / plain) / sum(t.value.middle for t in terms)

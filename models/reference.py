@@ -18,8 +18,8 @@ from models.stage import Stage
 LAYERNORM_EPSILON = 1e-5
 
 TOKENS = 128
-"""That a processor computes at once: what lies between steps stays in its cache. A block of
-SmolLM2 on 1024 tokens takes 0.70 of the processor time that it takes at once."""
+"""That a processor computes at once: what lies between steps stays in its cache. Of float layers'
+time, 512 tokens take 2.0 in place of 2.2 (``python -m models bench``, same machine)."""
 
 
 def integer_weights(stage: Stage) -> Tensor:

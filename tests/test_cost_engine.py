@@ -235,6 +235,8 @@ def test_a_board_takes_its_watts_for_its_time() -> None:
          ("--watts must be given with --board, above 0 (no price of an FPGA's logic is known to us)"
          ", got None")),
         (["--watts", "3"], "--watts must be given with --board, got 3.0"),
+        (["--board", "arty-a7", "--watts", "3", "--pareto", "x.png"],
+         "--pareto must be given without --board, got arty-a7"),
         (["--board", "arty-a8", "--watts", "3"],
          "board must be a known one (did you mean arty-a7?), got arty-a8"),
         (["--board", "ulx3s", "--watts", "3"],

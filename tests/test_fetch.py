@@ -38,12 +38,12 @@ def serve(monkeypatch: pytest.MonkeyPatch, member: str, content: bytes = CONTENT
     return downloads
 
 
-def test_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/some/cache")
     assert fetch.cache_folder() == Path("/some/cache/planesmith/models")
     monkeypatch.setenv("XDG_CACHE_HOME", "")
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert fetch.cache_folder() == Path("/home/someone/.cache/planesmith/models")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert fetch.cache_folder() == tmp_path / ".cache/planesmith/models"
 
 
 def test_fetched_once_and_kept(

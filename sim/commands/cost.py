@@ -74,6 +74,8 @@ def run(arguments: Namespace) -> None:
     require(asked, "--gpu", "be given with --versus", "none")
     alone = arguments.watts is None or arguments.board is not None
     require(alone, "--watts", "be given with --board", arguments.watts)
+    chips = arguments.pareto is None or arguments.board is None
+    require(chips, "--pareto", "be given without --board", arguments.board)
     own = read_tables(arguments.prices) if arguments.prices else {}
     tables = technologies() | own
     memory = table_of(memories() | own, "memory", arguments.memory)
