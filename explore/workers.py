@@ -21,8 +21,8 @@ LOST = 9
 
 
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""Variables of a worker's processes. Dask would also have memory given back at once
-(``MALLOC_TRIM_THRESHOLD_``), with which the reference takes twice the processor time."""
+"""Variables of a worker's processes. Dask would also have memory given back at once, with which
+the reference takes twice the time: ``MALLOC_TRIM_THRESHOLD_=65536 python -m models bench``."""
 
 
 class Workers:
