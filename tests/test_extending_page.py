@@ -89,7 +89,7 @@ def test_a_technology(copy: Path) -> None:
     (_, _, first), (_, _, code), (_, _, last) = blocks("extending.md", "A technology")
     assert first.strip() == "python -m sim synth build/cells.lib --standard -o build/cells.json"
     short = "import cost.standard as s; s.UNITS = dict(list(s.UNITS.items())[4:6]);"
-    short += "s.WITH_GLITCHES = ();"
+    short += "s.WITH_GLITCHES = ('addsub, 2 bits',);"
     short += "from sim.__main__ import main; from models.cli import run; run('sim', main)"
     words = [sys.executable, "-c", short, *shlex.split(first)[3:]]
     subprocess.run(words, cwd=copy, check=True, capture_output=True)
