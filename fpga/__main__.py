@@ -10,11 +10,12 @@ from fpga.commands import (
     records,
     report,
     sweep,
+    units,
     verify,
 )
 from models.cli import Commands, run
 
-COMMANDS = (boards, build, report, program, verify, qor, engine, records, sweep)
+COMMANDS = (boards, build, report, program, verify, qor, engine, units, records, sweep)
 """In the order of the help text."""
 
 

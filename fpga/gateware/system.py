@@ -165,12 +165,20 @@ class System(wiring.Component):
         self, m: Module, link: Placed, writes: Value, drain: Placed, fetchers: list[Placed],
         store: Placed,
     ) -> None:  # fmt: skip
-        """Grant the memory to one of those that want it: the host, results, then streams."""
+        """Grant the memory to one of those that want it: the host, results, then streams.
+
+        The host's requests come a cycle later: all grants wait for them, and lie far from the link.
+        """
         low = (self.board.banks - 1).bit_length()
-        place = Signal(self.board.banks)
-        m.d.comb += place.eq(Const(1, self.board.banks) << link.address[:low])
+        place = Signal(self.board.banks)  # of the unit that the host writes
+        beat = Signal(24 - low)  # of the host
         host = Signal()
-        m.d.comb += host.eq(writes | link.read)
+        there = Const(1, self.board.banks) << link.address[:low]
+        m.d.sync += [
+            host.eq(writes | link.read),
+            beat.eq(link.address[low:24]),
+            place.eq(Mux(writes, there, 0)),
+        ]
         taken: Value = host
         arriving = Signal(len(fetchers) * LATENCY)
         granted = Signal(len(fetchers))
@@ -188,10 +196,8 @@ class System(wiring.Component):
             picked = Mux(fetcher.wanted, fetcher.address, picked)
         picked = Mux(drain.wanted, drain.address, picked)
         m.d.comb += [
-            store.address.eq(Mux(host, link.address[low:24], picked)),
-            store.write.eq(
-                Mux(host, Mux(writes, place, 0), drain.granted.replicate(self.board.banks))
-            ),
+            store.address.eq(Mux(host, beat, picked)),
+            store.write.eq(Mux(host, place, drain.granted.replicate(self.board.banks))),
             store.data.eq(Mux(host, link.data.replicate(self.board.banks), drain.data)),
         ]
 
