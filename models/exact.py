@@ -43,7 +43,7 @@ def digits(value: Tensor) -> tuple[Tensor, ...]:
     return tuple(parts)
 
 
-def digits_product(x: tuple[Tensor, ...], w: tuple[Tensor, ...]) -> Tensor:
+def digits_product(x: tuple[Tensor, ...], w: tuple[Tensor, ...], narrow: bool = False) -> Tensor:
     """Multiply integer matrices, given by their :func:`digits`, exactly.
 
     Each pair of digits is one int8 product with int32 sums, which cannot overflow with at most
@@ -53,10 +53,13 @@ def digits_product(x: tuple[Tensor, ...], w: tuple[Tensor, ...]) -> Tensor:
     ----------
     x : digits of a (tokens, columns) matrix
     w : digits of a (rows, columns) matrix
+    narrow : bool
+        Sum in int32, by the caller's word that it holds the products with ``w``, and with ``w``
+        less any of its lower digits. A pass over int64 sums takes a processor as long as a product.
 
     Returns
     -------
-    int64, (tokens, rows)
+    int64, or int32 if narrow, (tokens, rows)
     """
     columns = x[0].shape[1]
     require(columns <= MOST_COLUMNS, "columns", f"be at most {MOST_COLUMNS}", columns)
@@ -66,7 +69,10 @@ def digits_product(x: tuple[Tensor, ...], w: tuple[Tensor, ...]) -> Tensor:
         for i, a in enumerate(x):
             if 0 <= place - i < len(w):
                 product = int8_product(a, w[place - i])
-                total = product.long() if total is None else torch.add(product, total, alpha=step)
+                if total is None:
+                    total = product if narrow else product.long()
+                else:
+                    total = torch.add(product, total, alpha=step)
                 step = 1
     if total is None:
         raise ValueError("matrices must have digits, got none")

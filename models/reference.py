@@ -56,6 +56,9 @@ class ReadyStage:
         self.stage = stage
         weights = integer_weights(stage).permute(1, 0, 2).reshape(stage.out, -1)
         self._weights = digits(weights)  # each (out, views * columns)
+        most = int(weights.abs().sum(dim=1, dtype=torch.int64).max())
+        # of int8 codes and the weights, or these less their lower digits, which change by 128
+        self._narrow = 128 * (most + 128 * weights.shape[1]) < 1 << 31
 
     def accumulate(self, codes: Tensor) -> Tensor:
         """Multiply.
@@ -69,8 +72,13 @@ class ReadyStage:
         -------
         int64, (tokens, out)
         """
+        return self.sums(codes).long()
+
+    def sums(self, codes: Tensor) -> Tensor:
+        """As :meth:`accumulate`, but int32 where codes are int8 and it holds all sums of such."""
         self._weights = tuple(digit.to(codes.device) for digit in self._weights)
-        result = digits_product(digits(codes.flatten(1)), self._weights)
+        narrow = self._narrow and codes.dtype == torch.int8
+        result = digits_product(digits(codes.flatten(1)), self._weights, narrow)
         if self.stage.bias is not None:
             result = result + tensor(self.stage.bias, result.device)
         return result
@@ -81,7 +89,7 @@ def chain_codes(stage: Stage, accumulator: Tensor) -> Tensor:
 
     Parameters
     ----------
-    accumulator : int64, (tokens, out)
+    accumulator : int64 or int32, (tokens, out)
 
     Returns
     -------
@@ -116,6 +124,10 @@ class Execution(ABC):
             The accumulators of its last stage: what the circuit puts out.
         """
 
+    def _sums(self, path: int, codes: Codes) -> Tensor:
+        """As :meth:`accumulate`; int32 will do."""
+        return self.accumulate(path, codes)
+
     def __call__(self, x: Tensor) -> Tensor:
         """Run the layer.
 
@@ -139,7 +151,7 @@ class Execution(ABC):
             if experts is not None:
                 out_scale = _mixed(experts, out_scale)
             codes = self._codes(index, tokens, experts)
-            accumulator = self.accumulate(index, codes)
+            accumulator = self._sums(index, codes)
             total += accumulator.float().mul_(out_scale).mul_(codes.scale[:, None])
         if self.layer.bias is not None:
             total += tensor(self.layer.bias, tokens.device)
@@ -189,13 +201,16 @@ class Reference(Execution):
         return torch.cat([outputs(part) for part in tokens.split(TOKENS)])
 
     def accumulate(self, path: int, codes: Codes) -> Tensor:
+        return self._sums(path, codes).long()
+
+    def _sums(self, path: int, codes: Codes) -> Tensor:
         first, *rest = self.stages[path]
-        accumulator = first.accumulate(codes.weighted(first.stage.group))
+        accumulator = first.sums(codes.weighted(first.stage.group))
         for previous, ready in pairwise((first, *rest)):
             between = chain_codes(previous.stage, accumulator)
             if ready.stage.transform is not None:
                 between = transform(between, ready.stage.transform)
-            accumulator = ready.accumulate(between)
+            accumulator = ready.sums(between)
         return accumulator
 
 

@@ -15,7 +15,7 @@ from models.codes import Activation, Requantize, Transform
 from models.coefficients import MOST
 from models.encode import encode, quantize, transform, transform_matrix
 from models.planes import pack
-from models.reference import Reference, chain_codes, integer_weights, run
+from models.reference import ReadyStage, Reference, chain_codes, integer_weights, run
 from models.stage import Stage
 
 SIZES = [(1, 1), (3, 2), (2, 9), (7, 37), (4, 64)]
@@ -253,6 +253,22 @@ def test_integer_weights(kind: str) -> None:
             ]
             want = naive.accumulate(replace(stage, bias=None), one, [], 2, True)
             assert weights[v, :, j].tolist() == want
+
+
+@pytest.mark.parametrize("columns", [510, 511, 512, 513, 514])
+def test_sums_about_what_int32_holds(columns: int) -> None:
+    """Of extreme codes and coefficients: -2**31 lies between those of 512 and 513 columns."""
+    ones = pack(np.ones((1, 2, columns), np.bool_))
+    stage = random_stage(
+        np.random.default_rng(0), 2, columns, 1, planes=ones, offset=None,
+        coefficients=np.array([[[32767]], [[-32768]]], np.int16)[None],
+    )  # fmt: skip
+    codes = torch.full((1, 1, columns), -128, dtype=torch.int8)
+    ready = ReadyStage(stage)
+    want = [[-128 * 32767 * columns, 128 * 32768 * columns]]
+    assert ready.accumulate(codes).tolist() == want
+    assert ready.accumulate(codes.to(torch.int32)).tolist() == want
+    assert ready.sums(codes).dtype == (torch.int32 if columns < 511 else torch.int64)
 
 
 TRANSFORMS = [
