@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fpga.__main__ import main
 from fpga.boards import BOARDS, Board, board_of
 from fpga.build import Built, build
 from fpga.capacity import check_fit, needs
@@ -300,3 +301,35 @@ def test_a_seed_without_a_place_is_left_out(
     monkeypatch.setattr("fpga.build.place", None)
     again = build(board, design, [1, 2, 3, 4], tmp_path)  # nothing is tried again
     assert again == built
+
+
+def test_fit_asks_every_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An array counts as placed if one of the seeds places it in time."""
+    tried = []
+
+    def fake_synthesize(board: Board, folder: Path) -> None:
+        elements = (folder / "board.v").read_text().count("  pe pe_")
+        (folder / NETLIST).write_text(str(elements - 1))  # one is for the sum of activations
+        (folder / COUNTS).write_text(json.dumps(stat(SB_LUT4=10)))
+
+    def fake_place(board: Board, seed: int, target: float, folder: Path) -> None:
+        elements = int((folder / NETLIST).read_text())
+        tried.append((elements, seed))
+        if seed == 1:
+            raise ValueError("circuit must fit")
+        (folder / REPORT).write_text(json.dumps(report(30.0 if elements < 6 else 20.0)))
+
+    def fake_pack(board: Board, folder: Path) -> None:
+        (folder / FAMILIES["ice40"].bitstream).write_bytes(b"")
+
+    monkeypatch.setattr("fpga.build.tool_version", lambda tool: "1")
+    monkeypatch.setattr("fpga.build.synthesize", fake_synthesize)
+    monkeypatch.setattr("fpga.build.place", fake_place)
+    monkeypatch.setattr("fpga.build.pack", fake_pack)
+    words = ["build", "icebreaker", "--fit", "--seeds", "1", "2", "--lanes", "8"]
+    folders = ["-o", str(tmp_path / "board"), "--cache", str(tmp_path / "cache")]
+    monkeypatch.setattr("sys.argv", ["fpga", *words, *folders])
+    main()
+    found = json.loads((tmp_path / "board/board.json").read_text())
+    assert found["config"]["pe"] == 5
+    assert tried == [(2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2), (6, 1), (6, 2), (5, 1), (5, 2)]

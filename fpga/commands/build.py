@@ -78,14 +78,16 @@ def _build(
 def _fitted(
     arguments: Namespace, board: Board, config: HardwareConfig, clock: float, seeds: list[int]
 ) -> HardwareConfig:
-    def works(pe: int) -> bool:
-        progress(f"{pe} PEs")
+    def met(pe: int, seed: int) -> bool:
         try:
-            trial = replace(config, pe=pe)
-            return _build(arguments, board, trial, clock, seeds[:1]).met
+            return _build(arguments, board, replace(config, pe=pe), clock, [seed]).met
         except ValueError as error:
             progress(str(error))
             return False
+
+    def works(pe: int) -> bool:
+        progress(f"{pe} PEs")
+        return any(met(pe, seed) for seed in seeds)
 
     found = largest(works, config.pe)
     require(found > 0, "an engine", f"fit and run at {clock:g} MHz with 1 PE", "one that does not")
