@@ -81,8 +81,10 @@ class Sums:
         before, self.weight = self.weight, self.weight + float(weights.sum())
         old, new = before / self.weight, 1 / self.weight
         counted = x * weights[:, None]
-        self.hessian = old * self.hessian + new * (counted.T @ x)
-        self.cross = old * self.cross + new * (y.T @ counted)
+        if not before:
+            self.hessian, self.cross = (x.new_zeros(n, x.shape[1]) for n in (x.shape[1], y.shape[1]))
+        self.hessian.addmm_(counted.T, x, beta=old, alpha=new)
+        self.cross.addmm_(y.T, counted, beta=old, alpha=new)
         self.mean = old * self.mean + new * counted.sum(0)
         low, high = x.aminmax(dim=0)
         self.low = torch.minimum(self.low, low) if before else low
