@@ -1,12 +1,15 @@
 """Task: one stage of one candidate, done anywhere, at most once; a failure is an answer too."""
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from models.kept import Kept, code_digest
@@ -81,7 +84,8 @@ def perform(task: Task, folder: str, expected: dict[str, str], who: str = "") ->
     Parameters
     ----------
     folder : str
-        Of answers; unfinished work lies in ``unfinished`` in it.
+        Of answers; unfinished work lies in ``unfinished`` in it, or nowhere for long where nothing
+        can be kept.
     expected : dict of str to str
         The client's :func:`signature`.
 
@@ -91,10 +95,21 @@ def perform(task: Task, folder: str, expected: dict[str, str], who: str = "") ->
         This process has others.
     """
     check_signature(signature(), expected, who or "here")
-    kept, scratch = Kept(Path(folder)), Path(folder) / "unfinished"
+    kept = Kept(Path(folder))
     try:
         does = getattr(import_module(STAGES[task.stage]), task.stage)
-        return Outcome(kept.ask(task.question, lambda: does(task.inputs, scratch)))
+        with _scratch(kept) as scratch:
+            return Outcome(kept.ask(task.question, lambda: does(task.inputs, scratch)))
     except Exception as error:  # a candidate's fault must not cost the others
         line = " ".join(str(error).split()) or type(error).__name__
         return Outcome(None, line, traceback.format_exc())
+
+
+@contextmanager
+def _scratch(kept: Kept) -> Iterator[Path]:
+    """Yield the folder for unfinished work."""
+    if not kept.trouble():
+        yield kept.folder / "unfinished"
+        return
+    with TemporaryDirectory(prefix="planesmith-") as name:
+        yield Path(name)

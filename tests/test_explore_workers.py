@@ -128,3 +128,23 @@ def test_a_worker_that_joins_later_is_refused_too(tmp_path: Path) -> None:
     other = task.signature() | {"torch": "0.1"}
     with pytest.raises(task.OtherVersions, match=r"must have the client's torch 0\.1, got"):
         task.perform(one, str(tmp_path), other)
+
+
+def test_unfinished_work_needs_no_folder_for_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where answers cannot be kept, it lies in a folder that is gone afterwards."""
+    places = []
+
+    def evaluate(inputs: dict[str, Any], scratch: Path) -> dict[str, Any]:
+        places.append(scratch)
+        (scratch / "one").mkdir(parents=True)
+        return {"there": True}
+
+    monkeypatch.setattr("explore.accuracy.evaluate", evaluate)
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file/kept", tmp_path / "kept"):
+        done = task.perform(Task("evaluate", {}, {}), str(folder), task.signature())
+        assert done.answer == {"there": True}
+    assert not places[0].exists()
+    assert places[1] == tmp_path / "kept/unfinished"
