@@ -68,7 +68,10 @@ def recorded(folder: Path, space: Space) -> dict[Row, Score]:
             continue
         if asked["model"] != space.model:
             continue
-        row = Row(asked["format"], asked["act_bits"], asked["calibrate"] != "none")
+        row = Row(
+            asked["format"], asked["act_bits"], asked["calibrate"] != "none",
+            asked["layers"], asked.get("rotate", 0),
+        )  # fmt: skip
         text = (judged["text"], judged["context"], done["tokens"], judged["tokens_sha256"])
         source = f"record {path.name}, commit {record['by']['commit']}"
         found.append((row, text, _score(done, asked, judged["text"], source)))

@@ -24,7 +24,7 @@ from models.formats.ternary import Ternary
 from models.llm import load
 from models.store import open_layers
 
-KEYS = "format, act_bits, calibrate, layers"
+KEYS = "format, act_bits, calibrate, layers, rotate"
 LIST = """
 [[row]]
 format = "signs:k=1,group=16"
@@ -90,6 +90,10 @@ def test_rows_are_read_and_chosen(tmp_path: Path) -> None:
         (
             '[[row]]\nformat = "int"\nact_bits = 17',
             "row 1 of LIST: activation bits must be from 1 to 16, got 17",
+        ),
+        (
+            '[[row]]\nformat = "int"\nrotate = 3',
+            "row 1 of LIST: rotation must be a power of two from 2 on, or 0, got 3",
         ),
         (
             LIST + '[[row]]\nformat = "signs:group=16, k=1"',
@@ -179,6 +183,21 @@ def test_rows_are_recorded_and_not_done_again(
     bench.run()
     assert not bench.quantized
     assert {path.name: path.read_bytes() for path in bench.folder.iterdir()} == made
+
+
+def test_rows_with_rotated_inputs(bench: Bench) -> None:
+    """Beside the same format as it is: files and records of their own."""
+    plain = '[[row]]\nformat = "signs:k=1,group=16"\n'
+    write(bench.list, plain + plain + "rotate = 8\n")
+    bench.run()
+    asked = [bench.record(stem)["asked"]["quantize"] for stem in (SIGNS, f"{SIGNS}_rotate_8")]
+    assert [one.get("rotate") for one in asked] == [None, 8]
+    for stem, rotation in ((SIGNS, 0), (f"{SIGNS}_rotate_8", 8)):
+        with open_layers(bench.folder / f"{stem}.safetensors") as file:
+            changes = [file.layer(name).equivalence for name in file.names]
+        assert {0 if one is None else one.rotation for one in changes} == {rotation}
+    shown = (bench.folder / "table.md").read_text("utf-8")
+    assert "signs:k=1,group=16, a8, rotated in blocks of 8" in shown
 
 
 def test_other_text_needs_no_other_layers(bench: Bench) -> None:

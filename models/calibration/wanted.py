@@ -82,7 +82,8 @@ class Sums:
         old, new = before / self.weight, 1 / self.weight
         counted = x * weights[:, None]
         if not before:
-            self.hessian, self.cross = (x.new_zeros(n, x.shape[1]) for n in (x.shape[1], y.shape[1]))
+            width = x.shape[1]
+            self.hessian, self.cross = x.new_zeros(width, width), x.new_zeros(y.shape[1], width)
         self.hessian.addmm_(counted.T, x, beta=old, alpha=new)
         self.cross.addmm_(y.T, counted, beta=old, alpha=new)
         self.mean = old * self.mean + new * counted.sum(0)

@@ -113,6 +113,7 @@ def _cells(point: Point, best: bool) -> list[str]:
     made = point.record.made
     asked = point.record.asked["quantize"]
     label = f"{point.row.format}, a{point.row.act_bits}"
+    label += f", rotated in blocks of {point.row.rotate}" if point.row.rotate else ""
     label += "" if point.row.layers == "*" else f", {point.row.layers} only"
     return [
         f"**{label}**" if best else label,

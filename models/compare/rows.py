@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import get_type_hints
 from models.checks import require
 from models.cli import nearest
 from models.codes import Activation
+from models.equivalence import Equivalence
 from models.files import read_toml
 from models.formats import parse
 from models.formats.spec import Format, require_choice
@@ -31,15 +32,18 @@ class Row:
         Whether the layers see the calibration text, or are quantized for their weights alone.
     layers : str
         Shell pattern of the layers' names; others stay as they are.
+    rotate : int
+        Block of the Hadamard matrices that rotate inputs; 0 for none.
     """
 
     format: str
     act_bits: int = 8
     calibrate: bool = True
     layers: str = "*"
+    rotate: int = 0
 
     def __post_init__(self) -> None:
-        _ = self.spec, self.activation  # both are checked when made
+        _ = self.spec, self.activation, Equivalence(None, None, self.rotate)  # checked when made
 
     @cached_property
     def spec(self) -> Format:
@@ -56,6 +60,7 @@ class Row:
         """The format, and what differs from the usual row."""
         words = [self.format.replace(" ", "")]
         words += [f"a{self.act_bits}"] if self.act_bits != 8 else []
+        words += [f"rotate {self.rotate}"] if self.rotate else []
         words += [] if self.calibrate else ["weights only"]
         words += [] if self.layers == "*" else [f"in {self.layers}"]
         return " ".join(words)
@@ -86,9 +91,9 @@ def read_rows(file: Path = DEFAULT) -> list[Row]:
             rows.append(_row(table))
         except ValueError as error:
             raise ValueError(f"row {number} of {file}: {error}") from error
-    count = Counter((row.spec, row.act_bits, row.calibrate, row.layers) for row in rows)
+    count = Counter((row.spec, *astuple(row)[1:]) for row in rows)
     for row in rows:
-        times = count[row.spec, row.act_bits, row.calibrate, row.layers]
+        times = count[row.spec, *astuple(row)[1:]]
         require(times == 1, str(file), f"hold {row.label} once", f"it {times} times")
     return rows
 

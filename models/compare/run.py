@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models import eval as evaluation
+from models.calibration.migration import Migration
 from models.calibration.text import calibration_windows
 from models.compare.record import Made, Record, read_record, write_record
 from models.compare.rows import Row
@@ -82,6 +83,7 @@ class Comparison:
     def asked(self, row: Row) -> dict:
         """Return all that decides the figures of a row."""
         plan, calibrate = self.plan, self.plan.calibrate if row.calibrate else "none"
+        changed = {"rotate": row.rotate} if row.rotate else {}  # others' records are older than it
         text = hashlib.sha256(self._windows.numpy().tobytes()).hexdigest()
         return {
             "quantize": {
@@ -89,6 +91,7 @@ class Comparison:
                 "format": row.format, "options": asdict(row.spec), "act_bits": row.act_bits,
                 "layers": row.layers,
                 "calibrate": calibrate, "windows": 0 if calibrate == "none" else plan.windows,
+                **changed,
             },
             "evaluate": {
                 "text": plan.text.name, "tokens_sha256": text, "context": plan.context,
@@ -148,8 +151,9 @@ class Comparison:
         begin = time.perf_counter()
         chosen = choose(llm, row.layers)
         quantize_model(
-            llm, chosen, row.spec, row.activation, file, info, windows, device=self.device
-        )
+            llm, chosen, row.spec, row.activation, file, info, windows,
+            Migration(rotation=row.rotate), self.device,
+        )  # fmt: skip
         return Made(time.perf_counter() - begin, peak_bytes(), resumed)
 
     def _evaluated(self, file: Path) -> list[dict]:
