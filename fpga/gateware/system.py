@@ -25,6 +25,7 @@ from fpga.gateware.uart import Receiver, Transmitter
 from hwgen.config import HardwareConfig
 from hwgen.placed import Placed
 from hwgen.top import Top
+from hwgen.tree import delay
 
 REGISTERS = 64
 """Addresses of registers."""
@@ -125,12 +126,13 @@ class System(wiring.Component):
     ) -> Value:  # fmt: skip
         """Bytes to requests, and requests to registers and to units of the memory.
 
-        Return whether a unit of the memory is written.
+        A request's region is there long before it acts, and registers have time: they hear of both
+        a cycle later. Return whether a unit of the memory is written.
         """
         connect(m, link.o, sender.i)
         region, number = link.address[24:], link.address[:24]
-        of_registers = self._registered(m, "of_registers", region == Region.REGISTERS)
-        of_store = self._registered(m, "of_store", region == Region.STORE)
+        of_registers = delay(m, "of_registers", region == Region.REGISTERS)
+        of_store = delay(m, "of_store", region == Region.STORE)
         units = self.board.depth * self.board.banks
         there = Mux(of_registers, link.last < REGISTERS, of_store & (link.last < units))
         value = Signal(UNIT_BITS)
@@ -146,20 +148,13 @@ class System(wiring.Component):
             link.valid.eq(receiver.valid),
             link.broken.eq(receiver.broken),
             link.value.eq(value),
-            registers.number.eq(link.address),
-            registers.write.eq(link.write & of_registers),
+            registers.number.eq(delay(m, "number", link.address[: len(registers.number)])),
+            registers.write.eq(delay(m, "writes_register", link.write & of_registers)),
             registers.data.eq(link.data),
             registers.accepted.eq(link.accepted),
             registers.damaged.eq(link.damaged),
         ]
         return link.write & of_store
-
-    @staticmethod
-    def _registered(m: Module, name: str, value: Value) -> Signal:
-        """Return what a value was a cycle ago: a request's region is there long before it acts."""
-        held = Signal(name=name)
-        m.d.sync += held.eq(value)
-        return held
 
     def _share(
         self, m: Module, link: Placed, writes: Value, drain: Placed, fetchers: list[Placed],
