@@ -58,8 +58,6 @@ class Board:
         What the FPGA has: ``lut``, ``bram``, ``dsp``, and ``spram`` where there is any.
     circuit : dict
         Parameters of the engine unless told otherwise.
-    seeds : tuple of int
-        Of placing unless told otherwise: more where a full FPGA is left without a place by most.
     uart : tuple of str
         Pins of the serial line, towards the FPGA and away from it, where the platform has none.
     """
@@ -74,7 +72,6 @@ class Board:
     program: tuple[str, ...]
     capacity: dict[str, int]
     circuit: dict[str, Any] = field(default_factory=dict)
-    seeds: tuple[int, ...] = (1,)
     uart: tuple[str, str] | None = None
 
     def load(self) -> type:
@@ -142,7 +139,7 @@ BOARDS: dict[str, Board] = {
         ),
         program=("iceprog",),
         capacity={"lut": 5280, "bram": 30, "spram": 4, "dsp": 8},
-        circuit=_SMALL, seeds=(1, 2, 3, 4, 5, 6),
+        circuit=_SMALL,
     ),
     "tang-nano-9k": Board(
         "Sipeed Tang Nano 9K with GW1NR-9C", "gowin", "tang_nano_9k.TangNano9kPlatform",

@@ -42,7 +42,9 @@ FAMILIES = {
     ),
     "ice40": Family(
         ("yosys", "nextpnr-ice40", "icepack"),
-        "synth_ice40 -device u -dsp -spram", "board.pcf", "board.bin",
+        # The eight cells of a tile share an enable: few registers are not worth one of their own.
+        # Of the iCEBreaker at 86 %, all seeds are placed, not one of six.
+        "synth_ice40 -device u -dsp -spram -dffe_min_ce_use 12", "board.pcf", "board.bin",
         {"lut": "ICESTORM_LC", "bram": "ICESTORM_RAM", "spram": "ICESTORM_SPRAM",
          "dsp": "ICESTORM_DSP"},
     ),

@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
     sub.add_argument("board", help="as python -m fpga boards lists it")
     add_folder_flag(sub, "takes the bitstream and all that belongs to it")
     sub.add_argument("--clock", type=float, metavar="MHZ", help="(default: the board's)")
-    sub.add_argument("--seeds", type=int, nargs="+", help="of placing (default: the board's)")
+    sub.add_argument("--seeds", type=int, nargs="+", default=[1], help="(default: 1)")
     sub.add_argument("--fit", action="store_true", help="find the most PEs that meet timing")
     sub.add_argument("--allow-timing-fail", action="store_true", help="take a slower circuit too")
     sub.add_argument("--cache", type=Path, default=CACHE, help=f"(default: {CACHE})")
@@ -40,7 +40,7 @@ def run(arguments: Namespace) -> None:
     board = board_of(arguments.board)
     clock = board.clock if arguments.clock is None else arguments.clock
     require(clock > 0, "clock", "be positive", clock)
-    seeds = list(board.seeds) if arguments.seeds is None else arguments.seeds
+    seeds = arguments.seeds
     require(all(seed >= 0 for seed in seeds), "seeds", "be 0 or more", seeds)
     config = HardwareConfig(**(board.circuit | settings_from(arguments)))
     folder = arguments.folder or BUILD / arguments.board
