@@ -317,7 +317,7 @@ def test_fit_asks_every_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         tried.append((elements, seed))
         if seed == 1:
             raise ValueError("circuit must fit")
-        (folder / REPORT).write_text(json.dumps(report(30.0 if elements < 6 else 20.0)))
+        (folder / REPORT).write_text(json.dumps(report(30.0 if elements < 4 else 20.0)))
 
     def fake_pack(board: Board, folder: Path) -> None:
         (folder / FAMILIES["ice40"].bitstream).write_bytes(b"")
@@ -326,10 +326,11 @@ def test_fit_asks_every_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("fpga.build.synthesize", fake_synthesize)
     monkeypatch.setattr("fpga.build.place", fake_place)
     monkeypatch.setattr("fpga.build.pack", fake_pack)
+    monkeypatch.setattr("fpga.report.tool_version", lambda tool: "1")
     words = ["build", "icebreaker", "--fit", "--seeds", "1", "2", "--lanes", "8"]
     folders = ["-o", str(tmp_path / "board"), "--cache", str(tmp_path / "cache")]
     monkeypatch.setattr("sys.argv", ["fpga", *words, *folders])
     main()
     found = json.loads((tmp_path / "board/board.json").read_text())
-    assert found["config"]["pe"] == 5
-    assert tried == [(2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2), (6, 1), (6, 2), (5, 1), (5, 2)]
+    assert found["config"]["pe"] == 3
+    assert tried == [(2, 1), (2, 2), (4, 1), (4, 2), (3, 1), (3, 2)]
