@@ -128,7 +128,7 @@ BOARDS: dict[str, Board] = {
         memory=None,
         program=("openFPGALoader", "-b", "icepi-zero"),
         capacity={"lut": 24288, "bram": 56, "dsp": 28},
-        circuit=_ECP5 | {"pe": 16},
+        circuit=_ECP5 | {"pe": 12},
     ),
     "icebreaker": Board(
         "iCEBreaker with iCE40UP5K", "ice40", "icebreaker.ICEBreakerPlatform",
