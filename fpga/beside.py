@@ -57,7 +57,6 @@ def measure(
         "fmax": fmax,
         "fmax_median": statistics.median(fmax),
         "path": path,
-        "source": source_of(name, seeds, target),
     }
 
 

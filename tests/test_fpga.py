@@ -147,7 +147,7 @@ def test_records_meet_their_bars() -> None:
         (["qor", "--lanes", "0"], "lanes must be from 1 to 1024, got 0"),
         (
             ["records", "x.json", "--unit", "addsub, 9 bits"],
-            "unit must be a standard one (did you mean addsub, 8 bits?), got addsub, 9 bits",
+            "unit must be a known one (did you mean addsub, 8 bits?), got addsub, 9 bits",
         ),
     ],
 )
