@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -269,6 +270,23 @@ def test_board_of() -> None:
     assert board_of("ulx3s") is BOARDS["ulx3s"]
 
 
+def stand_in(
+    monkeypatch: pytest.MonkeyPatch,
+    synthesize: Callable[[Board, Path], None],
+    place: Callable[[Board, int, float, Path], None],
+) -> None:
+    """Take functions for the tools; packing leaves an empty bitstream."""
+
+    def pack(board: Board, folder: Path) -> None:
+        (folder / FAMILIES[board.family].bitstream).write_bytes(b"")
+
+    monkeypatch.setattr("fpga.build.tool_version", lambda tool: "1")
+    monkeypatch.setattr("fpga.report.tool_version", lambda tool: "1")
+    monkeypatch.setattr("fpga.build.synthesize", synthesize)
+    monkeypatch.setattr("fpga.build.place", place)
+    monkeypatch.setattr("fpga.build.pack", pack)
+
+
 def test_a_seed_without_a_place_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,13 +302,7 @@ def test_a_seed_without_a_place_is_left_out(
             raise full
         (folder / REPORT).write_text(json.dumps(report(30.0 + seed)))
 
-    def fake_pack(board: Board, folder: Path) -> None:
-        (folder / FAMILIES["ice40"].bitstream).write_bytes(b"")
-
-    monkeypatch.setattr("fpga.build.tool_version", lambda tool: "1")
-    monkeypatch.setattr("fpga.build.synthesize", fake_synthesize)
-    monkeypatch.setattr("fpga.build.place", fake_place)
-    monkeypatch.setattr("fpga.build.pack", fake_pack)
+    stand_in(monkeypatch, fake_synthesize, fake_place)
     board = BOARDS["icebreaker"]
     config = HardwareConfig(**board.circuit)
     design = design_of("icebreaker", board, config, board.clock)
@@ -319,14 +331,7 @@ def test_fit_asks_every_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             raise ValueError("circuit must fit")
         (folder / REPORT).write_text(json.dumps(report(30.0 if elements < 4 else 20.0)))
 
-    def fake_pack(board: Board, folder: Path) -> None:
-        (folder / FAMILIES["ice40"].bitstream).write_bytes(b"")
-
-    monkeypatch.setattr("fpga.build.tool_version", lambda tool: "1")
-    monkeypatch.setattr("fpga.build.synthesize", fake_synthesize)
-    monkeypatch.setattr("fpga.build.place", fake_place)
-    monkeypatch.setattr("fpga.build.pack", fake_pack)
-    monkeypatch.setattr("fpga.report.tool_version", lambda tool: "1")
+    stand_in(monkeypatch, fake_synthesize, fake_place)
     words = ["build", "icebreaker", "--fit", "--seeds", "1", "2", "--lanes", "8"]
     folders = ["-o", str(tmp_path / "board"), "--cache", str(tmp_path / "cache")]
     monkeypatch.setattr("sys.argv", ["fpga", *words, *folders])
