@@ -11,7 +11,15 @@ from torch import nn
 
 from models.gpu import build
 from models.gpu.choice import choices, choose
-from models.gpu.kernels import SPLITS, TILES, Kernels
+from models.gpu.device import DeviceStage
+from models.gpu.kernels import (
+    BASE3_KINDS,
+    BIT_PLANE_KINDS,
+    BYTE_KINDS,
+    SPLITS,
+    TILES,
+    Kernels,
+)
 from models.gpu.layout import pack_bits, pack_stage, pack_tokens
 from models.gpu.linear import GpuLinear, say_once
 from models.reference import run
@@ -62,14 +70,37 @@ def test_groups_are_found_without_division(sets: int) -> None:
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 16, 17, 500])
-@pytest.mark.parametrize("aligned", [True, False])
-def test_choice_is_one_of_the_compiled(tokens: int, aligned: bool) -> None:
-    for rows, columns in ((1, 256), (192, 768), (32000, 4096)):
-        kind, tile, split = choose(rows, columns, tokens, aligned)
+@pytest.mark.parametrize("kinds", [BYTE_KINDS, BYTE_KINDS + BIT_PLANE_KINDS, BASE3_KINDS])
+def test_choice_is_one_of_the_compiled(tokens: int, kinds: tuple[str, ...]) -> None:
+    for rows, steps in ((1, 1), (192, 3), (32000, 16)):
+        kind, tile, split = choose(rows, steps, tokens, kinds)
         assert tile in TILES[kind]
         assert split in SPLITS
-        assert aligned or kind in ("dp4a", "tensor")
-    assert all(choice.tile in TILES[choice.kind] for choice in choices(tokens, aligned))
+        assert kind in kinds
+    assert all(choice.tile in TILES[choice.kind] for choice in choices(tokens, kinds))
+
+
+def test_ternary_weights_take_1_6_bits() -> None:
+    rng = np.random.default_rng(3)
+    layer = builders.bitnet(rng, 64, 640)
+    module = GpuLinear(layer, in_base3=True)
+    planes = next(value for name, value in module.named_buffers() if name.endswith("planes"))
+    assert 8 * planes.nbytes == 1.6 * 64 * 640
+    x = torch.from_numpy(rng.standard_normal((2, 640)).astype(np.float32))
+    assert torch.equal(module(x), run(layer, x))
+
+
+def test_only_ternary_weights_take_base_3() -> None:
+    rng = np.random.default_rng(4)
+    stages = [
+        layer.paths[0].stages[0]
+        for layer in (
+            builders.bitnet(rng, 6, 40),
+            builders.fdb(rng, 6, 40),
+            builders.billm(rng, 6, 40),
+        )
+    ]
+    assert [DeviceStage(stage, True).shape.base3 for stage in stages] == [True, False, False]
 
 
 @pytest.mark.parametrize("name", ["bitnet", "dbf", "onebit"])

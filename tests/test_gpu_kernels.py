@@ -15,13 +15,13 @@ from models.encode import encode
 from models.exact import tensor
 from models.gpu.bits import BinaryMatrix
 from models.gpu.build import emulated_library
-from models.gpu.choice import choices
 from models.gpu.device import DeviceStage, accumulate
 from models.gpu.device import encode as device_encode
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels, MixedExecution, input_tensors, uncovered
 from models.gpu.measure.attend import attended
 from models.gpu.measure.exact import compare, plain_layer
+from models.planes import pack
 from models.reference import ReadyStage, run
 from models.stage import Stage
 
@@ -78,11 +78,39 @@ def test_every_choice_equals_reference(kernels: Kernels, group: int, tokens: int
     stage = grouped(rng, int(rng.integers(1, 40)), int(rng.integers(300, 700)), k, group)
     codes = random_codes(rng, tokens, stage)
     want, ready = ReadyStage(stage).accumulate(codes), DeviceStage(stage)
-    listed = choices(tokens, ready.shape.aligned)
+    listed = ready.choices(tokens)
     assert "tensor" in {choice.kind for choice in listed}
     for choice in listed[:: 1 if tokens == 1 else 3]:
         have = accumulate(kernels, ready, (codes,), choice=choice)
         assert torch.equal(have, want), choice
+
+
+@pytest.mark.parametrize(("columns", "group"), [(40, 40), (320, 320), (700, 64), (641, 37)])
+@pytest.mark.parametrize("tokens", [1, 9, 18])
+def test_base_3_equals_reference(kernels: Kernels, columns: int, group: int, tokens: int) -> None:
+    rng = np.random.default_rng(columns + tokens)
+    out, views = int(rng.integers(1, 40)), int(rng.integers(1, 3))
+    plus, minus = (weights := rng.integers(-1, 2, (out, columns))) == 1, weights == -1
+    scale = rng.integers(-32767, 32768, (views, out, -(-columns // group), 1))
+    stage = builders.random_stage(
+        rng, out, columns, 2, group, planes=pack(np.stack([plus, minus])), views=views,
+        coefficients=np.concatenate([scale, -scale], -1).astype(np.int16),
+        column_scale=builders.scales(rng, views, columns),
+    )  # fmt: skip
+    codes = random_codes(rng, tokens, stage)
+    want, ready = ReadyStage(stage).accumulate(codes), DeviceStage(stage, in_base3=True)
+    assert ready.shape.base3
+    for choice in ready.choices(tokens):
+        assert torch.equal(accumulate(kernels, ready, (codes,), choice=choice), want), choice
+
+
+@pytest.mark.parametrize("name", ["bitnet", "mixed_signs", "dbf"])
+def test_layers_with_ternary_stages_in_base_3(kernels: Kernels, name: str) -> None:
+    rng = np.random.default_rng(8)
+    layer = builders.KINDS[name](rng, 19, 360)
+    ready = LayerOnKernels(layer, in_base3=True)
+    x = torch.from_numpy(rng.standard_normal((3, 360)).astype(np.float32))
+    assert torch.equal(ready.run(kernels, ready.tensors, x, 0), run(layer, x))
 
 
 @settings(max_examples=15, deadline=None)

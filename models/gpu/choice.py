@@ -1,9 +1,10 @@
 """Which kernel multiplies: by shape and number of tokens."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from models.gpu.kernels import BIT_PLANE_KINDS, KINDS, PLAIN_KINDS, SPLITS, TILES
-from models.gpu.layout import ROWS, STEP
+from models.gpu.kernels import PLAIN_KINDS, SPLITS, TILES
+from models.gpu.layout import ROWS
 
 FULL = 132 * 16
 """Warps that keep an H100 busy: 16 for each of its multiprocessors."""
@@ -20,32 +21,35 @@ class Choice(NamedTuple):
     split: int
 
 
-def choose(rows: int, columns: int, tokens: int, aligned: bool) -> Choice:
+def choose(rows: int, steps: int, tokens: int, kinds: Sequence[str]) -> Choice:
     """Choose by the counts of loads and operations, not by times: nothing has been measured.
 
     One token: binary tensor cores, which take the planes as they are stored, where groups allow;
-    else dp4a. More tokens: int8 tensor cores. As many warps share a row tile as it takes to fill
-    the GPU, and steps suffice for.
+    else dp4a. More tokens: int8 tensor cores; for base-3 weights these always. As many warps share
+    a row tile as it takes to fill the GPU, and steps suffice for.
+
+    Parameters
+    ----------
+    steps : int
+        That a warp takes along a row.
+    kinds : kinds of kernels that read the weights
     """
-    if tokens == 1:
-        kind, tile = ("binary" if aligned else "dp4a"), 1
-    else:
-        kind = "tensor"
-        tile = next((size for size in TILES[kind] if size >= tokens), TILES[kind][-1])
+    order = ("binary", "dp4a", "trits") if tokens == 1 else ("tensor", "trits")
+    kind = next(one for one in order if one in kinds)
+    tile = next((size for size in TILES[kind] if size >= tokens), TILES[kind][-1])
     warps = -(-rows // ROWS) * -(-tokens // tile)
-    steps = columns // STEP
     fits = [split for split in SPLITS if split == 1 or split <= steps]
     return Choice(kind, tile, next((s for s in fits if s * warps >= FULL), fits[-1]))
 
 
-def choices(tokens: int, aligned: bool) -> list[Choice]:
+def choices(tokens: int, kinds: Sequence[str]) -> list[Choice]:
     """Return all that could multiply so many tokens of any stage, for measuring them."""
     return [
         Choice(kind, tile, split)
-        for kind in KINDS
+        for kind in kinds
         for tile in TILES[kind]
         for split in SPLITS
-        if (aligned or kind not in BIT_PLANE_KINDS) and (tokens > 16) == (tile == 32)
+        if (tokens > 16) == (tile == 32)
     ]
 
 

@@ -8,9 +8,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.gpu.choice import Choice, choose
-from models.gpu.kernels import BIT_PLANE_KINDS, InputsStruct, Kernels, StageStruct
-from models.gpu.layout import Packed, pack_stage
+from models.gpu import base3
+from models.gpu.choice import Choice, choices, choose
+from models.gpu.kernels import (
+    BASE3_KINDS,
+    BIT_PLANE_KINDS,
+    BYTE_KINDS,
+    InputsStruct,
+    Kernels,
+    StageStruct,
+)
+from models.gpu.layout import STEP, Packed, pack_stage
 from models.integers import code_range
 from models.stage import Stage
 
@@ -49,6 +57,7 @@ class StageShape:
     wide: bool
     has_offset: bool
     aligned: bool
+    base3: bool
 
     @classmethod
     def of(cls, stage: Stage, packed: Packed) -> "StageShape":
@@ -57,11 +66,26 @@ class StageShape:
             stage.out, stage.views, packed.columns, stage.k, len(packed.coefficients),
             packed.passes_per_view, packed.groups, packed.sets, packed.magic,
             packed.coefficients.dtype == np.int32, packed.has_offset, packed.aligned,
+            packed.base3,
         )  # fmt: skip
+
+    @property
+    def steps(self) -> int:
+        """Steps of a warp along a row."""
+        return self.columns // (base3.STEP if self.base3 else STEP)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of kernels that read the weights."""
+        if self.base3:
+            return BASE3_KINDS
+        return BYTE_KINDS + BIT_PLANE_KINDS if self.aligned else BYTE_KINDS
 
 
 class DeviceStage:
     """A stage's weights; the tensors may be moved by whoever holds them.
+
+    With ``in_base3`` a ternary stage is stored in 1.6 bits a weight.
 
     Attributes
     ----------
@@ -72,8 +96,9 @@ class DeviceStage:
         See :class:`models.gpu.layout.Packed`.
     """
 
-    def __init__(self, stage: Stage) -> None:
-        packed = pack_stage(stage)
+    def __init__(self, stage: Stage, in_base3: bool = False) -> None:
+        three = in_base3 and base3.is_ternary(stage)
+        packed = base3.pack_base3(stage) if three else pack_stage(stage)
         self.shape = StageShape.of(stage, packed)
         self.by_bits, self.by_bytes = packed.by_bits, packed.by_bytes
         parts = {
@@ -115,8 +140,12 @@ class DeviceStage:
 
     def choice(self, tokens: int, bit_planes: bool = True) -> Choice:
         """Return the kernel for so many tokens, of those that want codes as bytes or of all."""
-        shape = self.shape
-        return choose(shape.rows, shape.columns, tokens, shape.aligned and bit_planes)
+        kinds = [k for k in self.shape.kinds if bit_planes or k not in BIT_PLANE_KINDS]
+        return choose(self.shape.rows, self.shape.steps, tokens, kinds)
+
+    def choices(self, tokens: int) -> list[Choice]:
+        """Return all kernels that could multiply so many tokens, for measuring them."""
+        return choices(tokens, self.shape.kinds)
 
 
 def accumulate(

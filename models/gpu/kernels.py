@@ -22,14 +22,19 @@ PLAIN_KINDS = {
     "staged tensor": PlainKind(False, True),
 }
 """Fused: each block makes the codes; staged: another kernel does. On bits or bytes of codes."""
-KINDS = {"popcount": 0, "dp4a": 1, "tensor": 2, "binary": 3}
+KINDS = {"popcount": 0, "dp4a": 1, "tensor": 2, "binary": 3, "trits": 4}
 """How planes meet codes, and the number of each in ``csrc/kernels.cu``."""
 TILES = {"popcount": (1,), "dp4a": (1, 2), "tensor": (8, 16, 32), "binary": (1, 2),
+         "trits": (8, 16, 32),
          "fused binary": (1, 2, 4), "staged binary": (1, 2, 4),
          "fused tensor": (8,), "staged tensor": (8, 16)}  # fmt: skip
 """Tokens that a warp can take at once."""
 BIT_PLANE_KINDS = ("popcount", "binary")
 """Kinds that read codes as bit-planes, and want groups of whole 128 columns."""
+BYTE_KINDS = ("dp4a", "tensor")
+"""Kinds that read codes as bytes, whatever the groups."""
+BASE3_KINDS = ("trits",)
+"""Kinds that read weights of :mod:`models.gpu.base3`."""
 SPLITS = (1, 2, 4, 8)
 """Warps that can share a row tile."""
 ACCUMULATORS, REALS, CODES = 0, 1, 2

@@ -63,7 +63,7 @@ def input_tensors(stage: Stage, ready: DeviceStage) -> dict[str, Tensor]:
 
 
 class LayerOnKernels:
-    """A layer's paths, packed.
+    """A layer's paths, packed; its ternary stages in 1.6 bits a weight with ``in_base3``.
 
     Attributes
     ----------
@@ -74,9 +74,11 @@ class LayerOnKernels:
         Whether the kernel for few tokens runs it.
     """
 
-    def __init__(self, layer: BitplaneLayer) -> None:
+    def __init__(self, layer: BitplaneLayer, in_base3: bool = False) -> None:
         self.layer = layer
-        self._stages = [[DeviceStage(stage) for stage in path.stages] for path in layer.paths]
+        self._stages = [
+            [DeviceStage(stage, in_base3) for stage in path.stages] for path in layer.paths
+        ]
         self.plain = uncovered(layer) is None and is_plain(layer, self._stages[0][0])
         self.tensors: dict[str, Tensor] = {}
         if layer.bias is not None:
@@ -100,11 +102,6 @@ class LayerOnKernels:
         return parts
 
     @property
-    def aligned(self) -> bool:
-        """Whether every kind of kernel can run the first stages."""
-        return all(stages[0].shape.aligned for stages in self._stages)
-
-    @property
     def weight_bytes(self) -> int:
         """Bytes of planes and coefficients as packed."""
         names = ("planes", "coefficients")
@@ -117,6 +114,10 @@ class LayerOnKernels:
         first = self._stages[0][0]
         few = self.plain and tokens <= MOST_TOKENS
         return (few and choose_plain(kernels, first, tokens)) or first.choice(tokens)
+
+    def choices(self, tokens: int) -> list[Choice]:
+        """Return all kernels that could multiply so many tokens by the first stage."""
+        return self._stages[0][0].choices(tokens)
 
     def plain_choices(self, kernels: Kernels, tokens: int) -> list[Choice]:
         """Return all ways of the kernel for few tokens that take so many at once."""

@@ -44,6 +44,8 @@ class Packed:
     groups, sets : int
         Groups, and sets of 32 columns in each.
     has_offset : bool
+    base3 : bool
+        The planes are those of :mod:`models.gpu.base3`, and steps are of 320 columns.
     """
 
     planes: NDArray[np.uint32]
@@ -55,6 +57,7 @@ class Packed:
     groups: int
     sets: int
     has_offset: bool
+    base3: bool = False
 
     @property
     def columns(self) -> int:
@@ -79,14 +82,14 @@ class Packed:
 
 def pack_stage(stage: Stage) -> Packed:
     """Lay out a stage of any kind."""
-    columns = _spread_columns(stage)
+    columns = spread_columns(stage, STEP)
     by_bits, by_bytes = (
         columns.reshape(-1, HALF)[:, _natural(order)].reshape(-1) for order in (True, False)
     )
     plain = stage.k <= MOST_PLANES and stage.monomials == tuple(1 << p for p in range(stage.k))
     return Packed(
         planes=_tiles(unpack(stage.planes, stage.columns), by_bits),
-        coefficients=_coefficients(stage, plain),
+        coefficients=tiled(_coefficients(stage, plain)),
         masks=None if plain else np.array(stage.monomials * stage.views, np.uint32),
         by_bits=by_bits.astype(np.int32),
         by_bytes=by_bytes.astype(np.int32),
@@ -115,12 +118,12 @@ def _plain_order(columns: int) -> NDArray[np.intp]:
     return padded.reshape(-1, HALF)[:, _natural(True)].reshape(-1)
 
 
-def _spread_columns(stage: Stage) -> NDArray[np.intp]:
-    """Return the column at each padded place, -1 for padding, before any is moved."""
+def spread_columns(stage: Stage, step: int) -> NDArray[np.intp]:
+    """Return the column at each place padded to steps, -1 for padding, before any is moved."""
     inside = np.arange(-(-stage.group // SET) * SET)
     columns = np.arange(stage.groups)[:, np.newaxis] * stage.group + inside
     columns[(inside >= stage.group) | (columns >= stage.columns)] = -1
-    return np.pad(columns.reshape(-1), (0, -columns.size % STEP), constant_values=-1)
+    return np.pad(columns.reshape(-1), (0, -columns.size % step), constant_values=-1)
 
 
 def _words(bits: NDArray[np.uint8], order: NDArray[np.intp], rows: int) -> NDArray[np.uint32]:
@@ -140,7 +143,16 @@ def _tiles(bits: NDArray[np.uint8], order: NDArray[np.intp]) -> NDArray[np.uint3
     return np.ascontiguousarray(lanes).reshape(*lanes.shape[:3], 32, 4)
 
 
-def _coefficients(stage: Stage, plain: bool) -> NDArray[np.int16] | NDArray[np.int32]:
+def tiled(values: NDArray[np.int32]) -> NDArray[np.int16] | NDArray[np.int32]:
+    """Lay out (passes, out, groups, terms) as ``Packed.coefficients``, in 16 bits if they fit."""
+    padded = np.pad(values, [(0, 0), (0, -values.shape[1] % ROWS), (0, 0), (0, 0)])
+    split = padded.reshape(len(values), -1, 2, 8, *values.shape[2:]).transpose(0, 1, 4, 3, 5, 2)
+    if split.min() >= -(1 << 15) and split.max() < 1 << 15:
+        return np.ascontiguousarray(split.astype(np.int16))
+    return np.ascontiguousarray(split.astype(np.int32))
+
+
+def _coefficients(stage: Stage, plain: bool) -> NDArray[np.int32]:
     values = stage.spread_coefficients()  # (views, out, groups, terms)
     offset = stage.spread_offset()[..., np.newaxis]
     if plain:
@@ -150,10 +162,4 @@ def _coefficients(stage: Stage, plain: bool) -> NDArray[np.int16] | NDArray[np.i
         first = np.zeros_like(passes)
         first[:, 0] = offset
         whole = np.concatenate([passes, first], -1).reshape(-1, *passes.shape[2:4], 2)
-    if not stage.has_offset:
-        whole = whole[..., :-1]
-    padded = np.pad(whole, [(0, 0), (0, -stage.out % ROWS), (0, 0), (0, 0)])
-    tiled = padded.reshape(len(whole), -1, 2, 8, *whole.shape[2:]).transpose(0, 1, 4, 3, 5, 2)
-    if tiled.min() >= -(1 << 15) and tiled.max() < 1 << 15:
-        return np.ascontiguousarray(tiled.astype(np.int16))
-    return np.ascontiguousarray(tiled.astype(np.int32))
+    return whole if stage.has_offset else whole[..., :-1]

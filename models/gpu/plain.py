@@ -25,7 +25,7 @@ def is_plain(layer: BitplaneLayer, ready: DeviceStage) -> bool:
     """Whether the kernel for few tokens covers a layer whose first stage is ready.
 
     One path of one stage and view, no gather, each plane a term, 16-bit coefficients, groups of
-    whole 128 columns or one for the row, and inputs in multiples of 8.
+    whole 128 columns or one for the row, weights not in base 3, and inputs in multiples of 8.
     """
     (path, *others), shape = layer.paths, ready.shape
     stage = path.stages[0]
@@ -40,6 +40,7 @@ def is_plain(layer: BitplaneLayer, ready: DeviceStage) -> bool:
         and "masks" not in ready.tensors
         and not shape.wide
         and shape.aligned
+        and not shape.base3
         and layer.inputs % EIGHT == 0
     )
 

@@ -4,9 +4,9 @@
 #include "bits.h"
 #include "decode.h"
 #include "encode.h"
-#include "linear.h"
+#include "trits.h"
 
-enum Kind { kCounts, kBytes, kTensor, kPlanes };
+enum Kind { kCounts, kBytes, kTensor, kPlanes, kTrits };
 
 template <class Product, int kTerms, bool kAligned>
 static int start(const Stage& s, int split, void* stream) {
@@ -33,6 +33,22 @@ static int align(const Stage& s, int kind, int tile, int split, void* stream) {
   const bool aligned = s.groups == 1 || s.sets_per_group % 4 == 0;
   return aligned ? choose<kTerms, true>(s, kind, tile, split, stream)
                  : choose<kTerms, false>(s, kind, tile, split, stream);
+}
+
+template <class Product>
+static int start_trits(const Stage& s, int split, void* stream) {
+  const dim3 grid(tiles(tiles(s.rows, kRows), kWarps / split), tiles(s.tokens, Product::kSpan));
+  LAUNCH((linear_trits<Product>), grid, dim3(kThreads), stream, s, split);
+  return launched();
+}
+
+static int choose_trits(const Stage& s, int tile, int split, void* stream) {
+  switch (tile) {
+    case 8: return start_trits<Tensor<1>>(s, split, stream);
+    case 16: return start_trits<Tensor<2>>(s, split, stream);
+    case 32: return start_trits<Tensor<4>>(s, split, stream);
+  }
+  return -1;
 }
 
 template <class Product, int kPlanes>
@@ -79,6 +95,7 @@ int planesmith_encode_plain(const Plain* p, int tensor, void* stream) {
 
 int planesmith_linear(const Stage* s, int kind, int tile, int split, void* stream) {
   if (split < 1 || kWarps % split) return -1;
+  if (kind == kTrits) return choose_trits(*s, tile, split, stream);
   if (s->masks) return align<1>(*s, kind, tile, split, stream);
   switch (s->planes_count) {
     case 1: return align<1>(*s, kind, tile, split, stream);

@@ -76,6 +76,33 @@ __device__ inline void load_planes(uint4 (&words)[kTerms], const Stage& s, int64
   }
 }
 
+// Add up what the warps of a row tile have, and put it out.
+template <class Product>
+__device__ inline void put_sums(const Stage& s, int split, const long long (&acc)[2 * Product::kOwned]) {
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, first_token = blockIdx.y * Product::kSpan;
+  __shared__ long long parts[kWarps][kRows][Product::kSpan];
+#pragma unroll
+  for (int row = 0; row < 2; ++row)
+#pragma unroll
+    for (int n = 0; n < Product::kOwned; ++n) {
+      long long sum = acc[row * Product::kOwned + n];
+      if (Product::kPartial) {
+        sum += __shfl_xor_sync(kOnes, sum, 1);
+        sum += __shfl_xor_sync(kOnes, sum, 2);
+      }
+      if (!Product::kPartial || lane % 4 == 0) parts[warp][lane / 4 + 8 * row][Product::token(n, lane)] = sum;
+    }
+  __syncthreads();
+  for (int at = threadIdx.x; at < kWarps / split * kRows * Product::kSpan; at += kThreads) {
+    const int n = at / kRows % Product::kSpan, place = at % kRows, of = at / (kRows * Product::kSpan);
+    const int row = (blockIdx.x * (kWarps / split) + of) * kRows + place, token = first_token + n;
+    if (row >= s.rows || token >= s.tokens) continue;
+    long long sum = 0;
+    for (int part = 0; part < split; ++part) sum += parts[of * split + part][place][n];
+    finish(s, token, row, sum);
+  }
+}
+
 // kAligned: groups are whole halves of a step, 128 columns.
 template <class Product, int kTerms, bool kAligned>
 __global__ void __launch_bounds__(kThreads) linear(Stage s, int split) {
@@ -119,26 +146,5 @@ __global__ void __launch_bounds__(kThreads) linear(Stage s, int split) {
     }
     group.end(acc, lane);
   }
-
-  __shared__ long long parts[kWarps][kRows][Product::kSpan];
-#pragma unroll
-  for (int row = 0; row < 2; ++row)
-#pragma unroll
-    for (int n = 0; n < Product::kOwned; ++n) {
-      long long sum = acc[row * Product::kOwned + n];
-      if (Product::kPartial) {
-        sum += __shfl_xor_sync(kOnes, sum, 1);
-        sum += __shfl_xor_sync(kOnes, sum, 2);
-      }
-      if (!Product::kPartial || lane % 4 == 0) parts[warp][lane / 4 + 8 * row][Product::token(n, lane)] = sum;
-    }
-  __syncthreads();
-  for (int at = threadIdx.x; at < kWarps / split * kRows * Product::kSpan; at += kThreads) {
-    const int n = at / kRows % Product::kSpan, place = at % kRows, of = at / (kRows * Product::kSpan);
-    const int row = (blockIdx.x * (kWarps / split) + of) * kRows + place, token = first_token + n;
-    if (row >= s.rows || token >= s.tokens) continue;
-    long long sum = 0;
-    for (int part = 0; part < split; ++part) sum += parts[of * split + part][place][n];
-    finish(s, token, row, sum);
-  }
+  put_sums<Product>(s, split, acc);
 }

@@ -102,6 +102,19 @@ struct Tensor {
       }
     }
   }
+  // Whole bytes of a set's weights, and as many ones, times codes in the order of columns.
+  __device__ static void add_set(Sums (&sums)[2], const Stage& s, int token, int view, int set, const uint32_t (&a)[4], int lane) {
+    const uint32_t ones[4] = {0x01010101u, 0x01010101u, 0x01010101u, 0x01010101u};
+#pragma unroll
+    for (int n = 0; n < kTiles; ++n) {
+      const int at = token + 8 * n + lane / 4;
+      const int64_t from = (int64_t(at) * s.views + view) * s.columns + 32 * set + 8 * (lane % 4);
+      const uint2 codes = at < s.tokens ? __ldg(reinterpret_cast<const uint2*>(s.codes + from)) : uint2{0, 0};
+      const uint32_t b[2] = {codes.x, codes.y};
+      mma_bytes(sums[0].of[n], a, b);
+      mma_bytes(sums[1].of[n], ones, b);
+    }
+  }
   __device__ static int value(const Sums& sums, int row, int n, int) { return sums.of[n / 2][2 * row + n % 2]; }
   __device__ static int token(int n, int lane) { return 8 * (n / 2) + 2 * (lane % 4) + n % 2; }
 };

@@ -40,7 +40,8 @@ def kernel_maker(kernels: Kernels, storage: Storage) -> Maker:
 
     def make(out: int, columns: int) -> Linear:
         if (out, columns) not in known:
-            ready = LayerOnKernels(random_layer(np.random.default_rng(0), out, columns, storage))
+            layer = random_layer(np.random.default_rng(0), out, columns, storage)
+            ready = LayerOnKernels(layer, storage.base3)
             tensors = {name: value.cuda() for name, value in ready.tensors.items()}
             known[out, columns] = ready, tensors
         ready, tensors = known[out, columns]

@@ -15,7 +15,6 @@ import torch
 from models.bitplane import BitplaneLayer, Path
 from models.checks import require
 from models.codes import Activation, Requantize
-from models.gpu.choice import choices
 from models.gpu.device import DeviceStage, accumulate
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels
@@ -30,14 +29,19 @@ def random_stage(rng: np.random.Generator, out: int, columns: int, first: bool) 
     k, views = int(rng.integers(1, 7)), int(rng.integers(1, 3))
     group = int(rng.choice([columns, min(columns, 128), int(rng.integers(1, columns + 1))]))
     plain = rng.random() < 0.7
-    monomials = [1 << plane for plane in range(k)] if plain else rng.integers(1, 1 << k, 3).tolist()
     shape = (views, out, -(-columns // group))
+    bits = rng.random((k, out, columns)) < 0.5
+    monomials = [1 << plane for plane in range(k)] if plain else rng.integers(1, 1 << k, 3).tolist()
+    coefficients = rng.integers(-3000, 3000, (*shape, len(monomials)))
+    if k == 2 and plain:  # ternary
+        bits[1] &= ~bits[0]
+        coefficients[..., 1] = -coefficients[..., 0]
     scale = rng.uniform(0.5, 2, (views, columns)).astype(np.float32)
     return Stage(
-        planes=pack(rng.random((k, out, columns)) < 0.5),
+        planes=pack(bits),
         columns=columns,
         group=group,
-        coefficients=rng.integers(-3000, 3000, (*shape, len(monomials))).astype(np.int16),
+        coefficients=coefficients.astype(np.int16),
         monomials=tuple(monomials),
         offset=rng.integers(-3000, 3000, shape).astype(np.int16) if rng.random() < 0.5 else None,
         views=views,
@@ -134,7 +138,8 @@ def compare(
         rng = np.random.default_rng((seed, counts["layers"]))
         layer, tokens = random_layer(rng), int(rng.integers(1, 41))
         x = torch.from_numpy(rng.standard_normal((tokens, layer.inputs)).astype(np.float32))
-        ready = LayerOnKernels(layer)
+        in_base3 = rng.random() < 0.5  # where the layer is ternary
+        ready = LayerOnKernels(layer, in_base3)
         tensors = {name: value.to(device) for name, value in ready.tensors.items()}
         have = ready.run(kernels, tensors, x.to(device), 0)
         counts["mismatches"] += not torch.equal(have.cpu(), run(layer, x))
@@ -145,8 +150,8 @@ def compare(
         stage = layer.paths[0].stages[0]
         shape = (tokens, stage.views, stage.columns)
         codes = torch.from_numpy(rng.integers(-128, 128, shape).astype(np.int8))
-        want, single = ReadyStage(stage).accumulate(codes), DeviceStage(stage)
-        listed = choices(tokens, single.shape.aligned)
+        want, single = ReadyStage(stage).accumulate(codes), DeviceStage(stage, in_base3)
+        listed = single.choices(tokens)
         for choice in (listed[int(n)] for n in rng.permutation(len(listed))[:3]):
             have = accumulate(kernels, single, (codes,), lambda t: t.to(device), choice=choice)
             counts["mismatches"] += not torch.equal(have, want)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.bitplane import BitplaneLayer, Path
-from models.gpu.choice import Choice, choices
+from models.gpu.choice import Choice
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels
 from models.gpu.layout import STEP
@@ -82,7 +82,8 @@ def another(tensors: Weights) -> Weights:
 
 def prepare(out: int, columns: int, storage: Storage) -> LayerOnKernels:
     """Make a random layer and pack it."""
-    return LayerOnKernels(random_layer(np.random.default_rng(out + columns), out, columns, storage))
+    layer = random_layer(np.random.default_rng(out + columns), out, columns, storage)
+    return LayerOnKernels(layer, storage.base3)
 
 
 def first_rows(layer: BitplaneLayer, rows: int) -> BitplaneLayer:
@@ -99,7 +100,7 @@ def first_rows(layer: BitplaneLayer, rows: int) -> BitplaneLayer:
 
 def listed_choices(kernels: Kernels, ready: LayerOnKernels, tokens: int) -> list[Choice]:
     """Return what is timed: the default first, then what else takes so many tokens at once."""
-    others = ready.plain_choices(kernels, tokens) or choices(tokens, ready.aligned)
+    others = ready.plain_choices(kernels, tokens) or ready.choices(tokens)
     steps = -(-ready.layer.inputs // STEP)
     fitting = (choice for choice in others if choice.split <= steps)
     return list(dict.fromkeys([ready.choice(kernels, tokens), *fitting]))

@@ -65,12 +65,16 @@ published table (Beihang University's BGEMM, GPU not named) has them."""
 
 @dataclass(frozen=True)
 class Storage:
-    """How weights are stored: planes, columns that share coefficients (0: the row), offsets."""
+    """How weights are stored: planes, columns that share coefficients (0: the row), offsets.
+
+    Ternary weights have two planes, no bit in both, or with ``base3`` five weights to a byte.
+    """
 
     planes: int
     group: int
     offset: bool
     ternary: bool = False
+    base3: bool = False
 
 
 STORAGES = {
@@ -79,6 +83,7 @@ STORAGES = {
     "k3": Storage(3, 128, True),
     "k4": Storage(4, 128, True),
     "ternary": Storage(2, 0, False, ternary=True),
+    "base3": Storage(2, 0, False, ternary=True, base3=True),
 }
 
 
