@@ -221,14 +221,14 @@ def test_attention_equals_pytorchs(kernels: Kernels, heads: int, kv_heads: int, 
     assert torch.equal(cache[1].float(), values)
 
 
-@pytest.mark.parametrize("columns", [512, 4608, 12800])
+@pytest.mark.parametrize(("columns", "group"), [(512, 64), (520, 192), (4608, 128), (12800, 12800)])
 @pytest.mark.parametrize("real", [torch.float32, torch.float16, torch.bfloat16])
 def test_plain_layers_from_reals_to_reals(
-    kernels: Kernels, columns: int, real: torch.dtype
+    kernels: Kernels, columns: int, group: int, real: torch.dtype
 ) -> None:
     """Inputs that a block's threads keep one, three and more times over."""
     rng = np.random.default_rng(columns)
-    layer = plain_layer(rng, 70, columns)
+    layer = plain_layer(rng, 70, columns, group)
     ready, x = LayerOnKernels(layer), torch.from_numpy(rng.standard_normal((5, columns))).to(real)
     assert ready.plain
     x[1], x[2, 7], x[3, -1] = 0, torch.nan, -torch.inf

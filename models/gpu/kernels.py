@@ -88,7 +88,7 @@ class PlainStruct(Structure):
         )),
         ("static_scale", c_float),
         *((name, c_int32) for name in (
-            "tokens", "rows", "inputs", "columns", "groups", "magic",
+            "tokens", "rows", "inputs", "columns", "groups", "parts", "magic",
             "has_offset", "low", "high", "real",
         )),
     )  # fmt: skip

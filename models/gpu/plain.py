@@ -5,7 +5,7 @@ from torch import Tensor
 
 from models.bitplane import BitplaneLayer
 from models.gpu.choice import Choice, plain_choices
-from models.gpu.device import DeviceStage, address
+from models.gpu.device import DeviceStage, StageShape, address
 from models.gpu.kernels import PLAIN_KINDS, Kernels, PlainStruct
 from models.gpu.layout import HALF, MOST_PLANES, SET
 from models.integers import code_range
@@ -19,13 +19,23 @@ REALS = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 MOST_TOKENS = 16
 EIGHT = 8
 """Inputs that a thread reads at once."""
+HALVED = 4
+"""Terms, offsets included, that a warp copies coefficients of where 128 columns are two parts."""
+
+
+def parts(shape: StageShape) -> int:
+    """Parts of 128 columns with coefficients of their own: 1, 2, or 0 where groups are smaller."""
+    if shape.aligned:
+        return 1
+    return 2 if shape.sets % 2 == 0 and shape.planes + shape.has_offset <= HALVED else 0
 
 
 def is_plain(layer: BitplaneLayer, ready: DeviceStage) -> bool:
     """Whether the kernel for few tokens covers a layer whose first stage is ready.
 
     One path of one stage and view, no gather, each plane a term, 16-bit coefficients, groups of
-    whole 128 columns or one for the row, weights not in base 3, and inputs in multiples of 8.
+    whole 128 columns or one for the row, or of whole 64 with at most 4 terms, an offset included,
+    weights not in base 3, and inputs in multiples of 8.
     """
     (path, *others), shape = layer.paths, ready.shape
     stage = path.stages[0]
@@ -39,7 +49,7 @@ def is_plain(layer: BitplaneLayer, ready: DeviceStage) -> bool:
         and shape.planes <= MOST_PLANES
         and "masks" not in ready.tensors
         and not shape.wide
-        and shape.aligned
+        and parts(shape) > 0
         and not shape.base3
         and layer.inputs % EIGHT == 0
     )
@@ -49,6 +59,7 @@ def fits(kernels: Kernels, ready: DeviceStage, choice: Choice) -> bool:
     """Whether a block's shared memory holds what it has under way and the codes."""
     struct, shape = PlainStruct(), ready.shape
     struct.rows, struct.columns, struct.has_offset = shape.rows, shape.columns, shape.has_offset
+    struct.parts = parts(shape)
     return kernels.fits(struct, shape.planes, choice.tile)
 
 
@@ -83,8 +94,9 @@ def plain_struct(
     struct.tokens, struct.rows = len(x), shape.rows
     struct.inputs, struct.columns = layer.inputs, shape.columns
     struct.groups, struct.has_offset = shape.groups, shape.has_offset
-    halves = -(-shape.sets // (HALF // SET))
-    magic = 0 if halves == 1 else (1 << 32) // halves + 1
+    struct.parts = parts(shape)
+    in_group = -(-shape.sets * struct.parts // (HALF // SET))
+    magic = 0 if in_group == 1 else (1 << 32) // in_group + 1
     struct.magic = (magic + 2**31) % 2**32 - 2**31
     return struct
 
@@ -104,8 +116,8 @@ def run_plain(
     kind = PLAIN_KINDS[choice.kind]
     if not kind.fused:
         codes = torch.empty(len(x), ready.shape.columns, dtype=torch.int8, device=x.device)
-        halves = ready.shape.columns // HALF
-        sums = torch.empty(len(x), halves, dtype=torch.int32, device=x.device)
+        sums_each = ready.shape.columns // HALF * struct.parts
+        sums = torch.empty(len(x), sums_each, dtype=torch.int32, device=x.device)
         scale = torch.empty(len(x), dtype=torch.float32, device=x.device)
         struct.codes, struct.code_sums = address(codes), address(sums)
         struct.token_scale = address(scale)

@@ -17,7 +17,8 @@ enum Real { kFloat, kHalf, kBfloat };
 // Steps of a warp whose weights are under way or in use: 100 KiB for a block at most.
 __host__ __device__ constexpr int ring_depth(int planes) { return planes == 1 ? 8 : planes == 2 ? 5 : planes == 3 ? 3 : 2; }
 
-// A layer of one stage: one view, planes that are terms of their own, groups of whole 128 columns or one for the row.
+// A layer of one stage: one view, planes that are terms of their own, groups of whole parts of a half of a step, or one for the
+// row. A half, 128 columns, is one part or two.
 struct Plain {
   const uint4* planes;             // as of a stage
   const uint4* coefficients;       // as of a stage, 16 bits
@@ -27,11 +28,11 @@ struct Plain {
   const float* out_scale;          // [rows]
   const float* real_bias;          // [rows] or null
   uint4* codes;                    // [tokens][columns] bytes, made before; null: made here from x
-  int32_t* code_sums;              // [tokens][columns / 128], with the codes
+  int32_t* code_sums;              // [tokens][parts of the columns], with the codes
   float* token_scale;              // [tokens], with the codes
   float static_scale;              // 0: by token
   int32_t tokens, rows, inputs, columns;  // inputs: a multiple of 8; columns: as packed
-  int32_t groups, magic, has_offset;  // magic: ceil(2^32 / halves of a step in a group), 0 for 1
+  int32_t groups, parts, magic, has_offset;  // parts: of a half; magic: ceil(2^32 / parts in a group), 0 for 1
   int32_t low, high, real;
 };
 
@@ -114,9 +115,9 @@ __device__ inline void to_bit_planes(uint32_t (&w)[2], int i) {
 }
 
 // A block makes the codes of `tokens` of kTokens tokens at once, each by an equal part of its warps: 32 bytes for each 32
-// columns, tokens `stride` words apart; adds their sums over each 128 columns to code_sums [halves][kTokens]; and says what a
-// code of 1 is worth. Codes of tokens beyond are 0.
-template <bool kBits, int kTokens>
+// columns, tokens `stride` words apart; adds their sums over each part to code_sums [parts][kTokens]; and says what a code of 1
+// is worth. Codes of tokens beyond are 0.
+template <bool kBits, int kTokens, int kParts>
 __device__ inline void encode_tokens(const Plain& p, int first, int tokens, uint32_t* to, int stride, int* code_sums, float* worths) {
   __shared__ uint32_t peaks[kTeam];
   constexpr int kThreadsEach = kTeamThreads / kTokens, kWarpsEach = kTeam / kTokens;
@@ -151,7 +152,8 @@ __device__ inline void encode_tokens(const Plain& p, int first, int tokens, uint
   const auto put = [&](const float* eight, int chunk) {
     uint32_t w[2] = {four_codes(eight, inverse, clamps, low, high), four_codes(eight + 4, inverse, clamps, low, high)};
     if (zero) w[0] = w[1] = 0;
-    if (p.has_offset) atomicAdd(code_sums + chunk / 16 * kTokens + n, dot4(0x01010101u, w[0], dot4(0x01010101u, w[1], 0)));
+    const int part = chunk / 16 * kParts + chunk % 4 * kParts / 4;
+    if (p.has_offset) atomicAdd(code_sums + part * kTokens + n, dot4(0x01010101u, w[0], dot4(0x01010101u, w[1], 0)));
     if (kBits) to_bit_planes(w, chunk % 4);
     uint32_t* at = to + n * stride + 8 * (chunk / 4) + chunk % 4;
     at[0] = w[0], at[4] = w[1];
@@ -167,18 +169,18 @@ __device__ inline void encode_tokens(const Plain& p, int first, int tokens, uint
   if (thread == 0) worths[n] = wrong ? not_a_number() : fixed ? p.static_scale : __fdiv_rn(peak, high);
 }
 
-template <bool kBits>
+template <bool kBits, int kParts>
 __global__ void __launch_bounds__(kTeamThreads) encode_plain(Plain p) {
-  DYNAMIC_SHARED(shared);          // sums of the codes of each 128
+  DYNAMIC_SHARED(shared);          // sums of the codes of each part
   let_next_begin();
-  const int token = blockIdx.x, halves = p.columns / 128;
+  const int token = blockIdx.x, parts = p.columns / 128 * kParts;
   int* code_sums = reinterpret_cast<int*>(shared);
-  for (int at = threadIdx.x; at < halves; at += kTeamThreads) code_sums[at] = 0;
+  for (int at = threadIdx.x; at < parts; at += kTeamThreads) code_sums[at] = 0;
   wait_for_last();
   uint32_t* to = reinterpret_cast<uint32_t*>(p.codes) + int64_t(token) * (p.columns / 4);
-  encode_tokens<kBits, 1>(p, token, 1, to, 0, code_sums, p.token_scale + token);
+  encode_tokens<kBits, 1, kParts>(p, token, 1, to, 0, code_sums, p.token_scale + token);
   __syncthreads();
-  for (int at = threadIdx.x; at < halves; at += kTeamThreads) p.code_sums[int64_t(token) * halves + at] = code_sums[at];
+  for (int at = threadIdx.x; at < parts; at += kTeamThreads) p.code_sums[int64_t(token) * parts + at] = code_sums[at];
 }
 
 // Binary tensor cores: the 8 columns of a product are the bit-planes of one token's codes.
@@ -193,8 +195,10 @@ struct ByBits {
 #pragma unroll
     for (int n = 0; n < kTokens; ++n) codes[n] = from[n * stride + (4 * half + lane % 4) * 8 + lane / 4];
   }
-  // Lane t counts bits 2 t and 2 t + 1 of codes; the last of all counts for less than nothing. 4^t is for `join`.
-  __device__ void add(long long (&acc)[2][kOwned], uint32_t low, uint32_t high, const int (&c)[2], int lane) const {
+  // Sets `first` to `last` - 1. Lane t counts bits 2 t and 2 t + 1 of codes; the last of all counts for less than nothing. 4^t is
+  // for `join`.
+  __device__ void add(long long (&acc)[2][kOwned], uint32_t low, uint32_t high, const int (&c)[2], int first, int last, int lane) const {
+    if (last - first < 4) low &= set_bits(first, last), high &= set_bits(first, last);
     const int two = lane % 4 == 3 ? -2 : 2;
 #pragma unroll
     for (int n = 0; n < kTokens; ++n) {
@@ -243,10 +247,11 @@ struct ByBytes {
       codes[n][1] = *reinterpret_cast<const uint4*>(at + 4);
     }
   }
-  __device__ void add(long long (&acc)[2][kOwned], uint32_t low, uint32_t high, const int (&c)[2], int) const {
+  __device__ void add(long long (&acc)[2][kOwned], uint32_t low, uint32_t high, const int (&c)[2], int first_set, int last, int) const {
     int sums[kTiles][4] = {};
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
+      if (i < first_set || i >= last) continue;
       const uint32_t a[4] = {bytes_of(low, i), bytes_of(high, i), bytes_of(low, i + 4), bytes_of(high, i + 4)};
 #pragma unroll
       for (int n = 0; n < kTiles; ++n) {
@@ -286,17 +291,17 @@ __host__ __device__ inline int blocks(int rows, int multiprocessors) {
 }
 
 // A block's shared memory in 16 bytes: rings of its warps, codes (staggered against bank conflicts), their sums for each
-// half of a step, and sums of products.
+// part, and sums of products.
 struct Room {
   int slot, depth, codes, code_sums, sums;
 
   __host__ __device__ Room(const Plain& p, int planes, int tokens, int blocks) {
     const int most_tiles = tiles(tiles(p.rows, kRows), blocks);
     const int most_steps = tiles(most_tiles * (p.columns / kStep), kTeam), deep = ring_depth(planes);
-    slot = planes * 32 + 4 * (planes + p.has_offset);
+    slot = planes * 32 + 4 * p.parts * (planes + p.has_offset);
     depth = most_steps < deep ? most_steps : deep;
     codes = p.columns / 16 + 1;
-    code_sums = tiles(p.columns / 128 * tokens, 4);
+    code_sums = tiles(p.columns / 128 * p.parts * tokens, 4);
     sums = most_tiles * tokens * kRows * 2 / 4;
   }
   __host__ __device__ int bytes(int tokens) const { return 16 * (kTeam * depth * slot + tokens * codes + code_sums + sums); }
@@ -311,7 +316,7 @@ __device__ inline void put_out(const Plain& p, int token, int row, long long acc
   else static_cast<uint16_t*>(p.y)[at] = p.real == kHalf ? half_of_float(sum) : bfloat_of_float(sum);
 }
 
-template <class Product, int kPlanes>
+template <class Product, int kPlanes, int kParts>
 __global__ void __launch_bounds__(kTeamThreads, Product::kSpan == 16 ? 1 : 2) decode(Plain p) {
   DYNAMIC_SHARED(shared);
   __shared__ float worths[Product::kSpan];
@@ -326,26 +331,27 @@ __global__ void __launch_bounds__(kTeamThreads, Product::kSpan == 16 ? 1 : 2) de
   uint4* ring = shared + warp * room.depth * room.slot;
   uint32_t* codes = reinterpret_cast<uint32_t*>(shared + kTeam * room.depth * room.slot);
   const int stride = 4 * room.codes;
-  int* code_sums = reinterpret_cast<int*>(codes + Product::kSpan * stride);  // [halves][tokens]
+  int* code_sums = reinterpret_cast<int*>(codes + Product::kSpan * stride);  // [parts][tokens]
   // [own tiles][tokens][16 rows], the low 24 bits and the rest: atomic additions of 32 bits suffice.
   unsigned* sums = reinterpret_cast<unsigned*>(code_sums + 4 * room.code_sums);
   const int all_sums = own_tiles * Product::kSpan * kRows;
 
-  // Weights of a step: planes are in one piece for all of a block; a lane copies 16 bytes of coefficients of a half, too.
-  const int pieces = 2 * terms, half_of_lane = lane / pieces, piece = lane % pieces;
+  // Weights of a step: planes are in one piece for all of a block; a lane copies 16 bytes of coefficients of a part, too.
+  constexpr int kStepParts = 2 * kParts;
+  const int pieces = 2 * terms, part_of_lane = lane / pieces, piece = lane % pieces;
   const uint4* from = p.planes + (int64_t(first_tile) * steps + begin) * kPlanes * 32 + lane;
-  int next = begin, next_half = 2 * (begin % steps) + half_of_lane;
+  int next = begin, next_part = kStepParts * (begin % steps) + part_of_lane;
   const uint4* pairs_from = p.coefficients + int64_t(first_tile + begin / steps) * p.groups * pieces + piece;
   const auto fetch = [&](uint4* slot) {
     if (next < end) {
 #pragma unroll
       for (int plane = 0; plane < kPlanes; ++plane) copy_16(slot + plane * 32, from + plane * 32);
-      if (half_of_lane < 2) {
-        const int half = p.magic ? int(__umulhi(uint32_t(next_half), uint32_t(p.magic))) : next_half;
-        copy_16(slot + kPlanes * 32, pairs_from + min(half, p.groups - 1) * pieces);
+      if (part_of_lane < kStepParts) {
+        const int group = p.magic ? int(__umulhi(uint32_t(next_part), uint32_t(p.magic))) : next_part;
+        copy_16(slot + kPlanes * 32, pairs_from + min(group, p.groups - 1) * pieces);
       }
-      ++next, next_half += 2, from += kPlanes * 32;
-      if (next_half >= 2 * steps) next_half -= 2 * steps, pairs_from += p.groups * pieces;
+      ++next, next_part += kStepParts, from += kPlanes * 32;
+      if (next_part >= kStepParts * steps) next_part -= kStepParts * steps, pairs_from += p.groups * pieces;
     }
     commit_copies();
   };
@@ -353,22 +359,22 @@ __global__ void __launch_bounds__(kTeamThreads, Product::kSpan == 16 ? 1 : 2) de
   for (int n = 0; n < kDepth; ++n) fetch(ring + n * room.slot + lane);
   for (int at = threadIdx.x; at < 2 * all_sums; at += kTeamThreads) sums[at] = 0;
 
-  for (int at = threadIdx.x; at < 2 * steps * Product::kSpan; at += kTeamThreads) code_sums[at] = 0;
+  for (int at = threadIdx.x; at < kStepParts * steps * Product::kSpan; at += kTeamThreads) code_sums[at] = 0;
   __syncthreads();
 
   wait_for_last();
   if (!p.codes) {
-    encode_tokens<Product::kBits, Product::kSpan>(p, first_token, tokens, codes, stride, code_sums, worths);
+    encode_tokens<Product::kBits, Product::kSpan, kParts>(p, first_token, tokens, codes, stride, code_sums, worths);
   } else {
     // All tokens in one loop, so that their loads are under way together.
-    const int each = p.columns / 16, there = tokens * each, sums_there = tokens * 2 * steps;
+    const int each = p.columns / 16, there = tokens * each, sums_there = tokens * kStepParts * steps;
     const uint4* from = p.codes + int64_t(first_token) * each;
 #pragma unroll 4
     for (int at = threadIdx.x; at < Product::kSpan * each; at += kTeamThreads)
       reinterpret_cast<uint4*>(codes)[at / each * room.codes + at % each] = at < there ? __ldcg(from + at) : uint4{0, 0, 0, 0};
-    const int32_t* sums_from = p.code_sums + int64_t(first_token) * 2 * steps;
+    const int32_t* sums_from = p.code_sums + int64_t(first_token) * kStepParts * steps;
     for (int at = threadIdx.x; at < sums_there; at += kTeamThreads)
-      code_sums[at % (2 * steps) * Product::kSpan + at / (2 * steps)] = __ldcg(sums_from + at);
+      code_sums[at % (kStepParts * steps) * Product::kSpan + at / (kStepParts * steps)] = __ldcg(sums_from + at);
     if (threadIdx.x < tokens) worths[threadIdx.x] = __ldcg(p.token_scale + first_token + threadIdx.x);
   }
   __syncthreads();
@@ -386,15 +392,19 @@ __global__ void __launch_bounds__(kTeamThreads, Product::kSpan == 16 ? 1 : 2) de
     for (int half = 0; half < 2; ++half) {
       Product product;
       product.load(codes, stride, 2 * step + half, lane);
-      const uint32_t* pairs = reinterpret_cast<const uint32_t*>(slot + kPlanes * 32) + (half * 8 + lane / 4) * terms;
 #pragma unroll
-      for (int term = 0; term < kPlanes; ++term) {
-        const int pair = int(pairs[term]), c[2] = {pair << 16 >> 16, pair >> 16};
-        product.add(acc, half ? words[term].z : words[term].x, half ? words[term].w : words[term].y, c, lane);
-      }
-      if (p.has_offset) {
-        const int pair = int(pairs[kPlanes]), c[2] = {pair << 16 >> 16, pair >> 16};
-        Product::add_offset(acc, code_sums + (2 * step + half) * Product::kSpan, c, lane);
+      for (int part = 0; part < kParts; ++part) {
+        const int first = part * 4 / kParts, last = first + 4 / kParts, of_step = half * kParts + part;
+        const uint32_t* pairs = reinterpret_cast<const uint32_t*>(slot + kPlanes * 32) + (of_step * 8 + lane / 4) * terms;
+#pragma unroll
+        for (int term = 0; term < kPlanes; ++term) {
+          const int pair = int(pairs[term]), c[2] = {pair << 16 >> 16, pair >> 16};
+          product.add(acc, half ? words[term].z : words[term].x, half ? words[term].w : words[term].y, c, first, last, lane);
+        }
+        if (p.has_offset) {
+          const int pair = int(pairs[kPlanes]), c[2] = {pair << 16 >> 16, pair >> 16};
+          Product::add_offset(acc, code_sums + (kStepParts * step + of_step) * Product::kSpan, c, lane);
+        }
       }
     }
     __syncwarp();

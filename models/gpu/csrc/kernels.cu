@@ -51,32 +51,38 @@ static int choose_trits(const Stage& s, int tile, int split, void* stream) {
   return -1;
 }
 
-template <class Product, int kPlanes>
+template <class Product, int kPlanes, int kParts>
 static int start_plain(const Plain& p, void* stream) {
   const int count = blocks(p.rows, multiprocessors());
   const int shared = Room(p, kPlanes, Product::kSpan, count).bytes(Product::kSpan);
   const dim3 grid(count, tiles(p.tokens, Product::kSpan));
-  return launch_early(decode<Product, kPlanes>, grid, dim3(kTeamThreads), shared, stream, p);
+  return launch_early(decode<Product, kPlanes, kParts>, grid, dim3(kTeamThreads), shared, stream, p);
+}
+
+template <int kPlanes, int kParts>
+static int choose_plain(const Plain& p, int tensor, int tile, void* stream) {
+  if (!tensor && tile == 1) return start_plain<ByBits<1>, kPlanes, kParts>(p, stream);
+  if (!tensor && tile == 2) return start_plain<ByBits<2>, kPlanes, kParts>(p, stream);
+  if (!tensor && tile == 4) return start_plain<ByBits<4>, kPlanes, kParts>(p, stream);
+  if (tensor && tile == 8) return start_plain<ByBytes<1>, kPlanes, kParts>(p, stream);
+  if (tensor && tile == 16) return start_plain<ByBytes<2>, kPlanes, kParts>(p, stream);
+  return -1;
 }
 
 template <int kPlanes>
-static int choose_plain(const Plain& p, int tensor, int tile, void* stream) {
-  if (!tensor && tile == 1) return start_plain<ByBits<1>, kPlanes>(p, stream);
-  if (!tensor && tile == 2) return start_plain<ByBits<2>, kPlanes>(p, stream);
-  if (!tensor && tile == 4) return start_plain<ByBits<4>, kPlanes>(p, stream);
-  if (tensor && tile == 8) return start_plain<ByBytes<1>, kPlanes>(p, stream);
-  if (tensor && tile == 16) return start_plain<ByBytes<2>, kPlanes>(p, stream);
-  return -1;
+static int parts_plain(const Plain& p, int tensor, int tile, void* stream) {
+  return p.parts == 1 ? choose_plain<kPlanes, 1>(p, tensor, tile, stream)
+                      : choose_plain<kPlanes, 2>(p, tensor, tile, stream);
 }
 
 extern "C" {
 
 int planesmith_decode(const Plain* p, int planes, int tensor, int tile, void* stream) {
   switch (planes) {
-    case 1: return choose_plain<1>(*p, tensor, tile, stream);
-    case 2: return choose_plain<2>(*p, tensor, tile, stream);
-    case 3: return choose_plain<3>(*p, tensor, tile, stream);
-    case 4: return choose_plain<4>(*p, tensor, tile, stream);
+    case 1: return parts_plain<1>(*p, tensor, tile, stream);
+    case 2: return parts_plain<2>(*p, tensor, tile, stream);
+    case 3: return parts_plain<3>(*p, tensor, tile, stream);
+    case 4: return parts_plain<4>(*p, tensor, tile, stream);
   }
   return -1;
 }
@@ -88,9 +94,10 @@ int planesmith_fits(const Plain* p, int planes, int tile) {
 }
 
 int planesmith_encode_plain(const Plain* p, int tensor, void* stream) {
-  const int shared = p->columns / 128 * 4;
-  return tensor ? launch_early(encode_plain<false>, dim3(p->tokens), dim3(kTeamThreads), shared, stream, *p)
-                : launch_early(encode_plain<true>, dim3(p->tokens), dim3(kTeamThreads), shared, stream, *p);
+  const int shared = p->columns / 128 * p->parts * 4;
+  const auto with = [&](auto kernel) { return launch_early(kernel, dim3(p->tokens), dim3(kTeamThreads), shared, stream, *p); };
+  if (p->parts == 1) return tensor ? with(encode_plain<false, 1>) : with(encode_plain<true, 1>);
+  return tensor ? with(encode_plain<false, 2>) : with(encode_plain<true, 2>);
 }
 
 int planesmith_linear(const Stage* s, int kind, int tile, int split, void* stream) {

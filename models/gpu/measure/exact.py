@@ -67,17 +67,21 @@ def random_layer(rng: np.random.Generator) -> BitplaneLayer:
     return BitplaneLayer("random", columns, (Path(stages, scale),))
 
 
-def plain_layer(rng: np.random.Generator, out: int, columns: int) -> BitplaneLayer:
-    """Draw one that the kernel for few tokens covers."""
-    k, group = int(rng.integers(1, 5)), int(rng.choice([columns, 128, 256, 384]))
-    shape = (1, out, -(-columns // min(group, columns)))
+def plain_layer(
+    rng: np.random.Generator, out: int, columns: int, group: int | None = None
+) -> BitplaneLayer:
+    """Draw one that the kernel for few tokens covers; without a group, that too."""
+    group = min(columns, group or int(rng.choice([columns, 64, 128, 192, 256, 384])))
+    has_offset, halved = rng.random() < 0.5, group < columns and group % 128 > 0
+    k = int(rng.integers(1, 4 if has_offset and halved else 5))
+    shape = (1, out, -(-columns // group))
     stage = Stage(
         planes=pack(rng.random((k, out, columns)) < 0.5),
         columns=columns,
-        group=min(group, columns),
+        group=group,
         coefficients=rng.integers(-32768, 32768, (*shape, k)).astype(np.int16),
         monomials=tuple(1 << plane for plane in range(k)),
-        offset=rng.integers(-32768, 32768, shape).astype(np.int16) if rng.random() < 0.5 else None,
+        offset=rng.integers(-32768, 32768, shape).astype(np.int16) if has_offset else None,
         column_scale=rng.uniform(0.5, 2, (1, columns)).astype(np.float32)
         if rng.random() < 0.5
         else None,

@@ -80,6 +80,7 @@ class Storage:
 STORAGES = {
     "k1": Storage(1, 128, True),
     "k2": Storage(2, 128, True),
+    "k2 groups of 64": Storage(2, 64, True),
     "k3": Storage(3, 128, True),
     "k4": Storage(4, 128, True),
     "ternary": Storage(2, 0, False, ternary=True),
