@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from models.codes import Activation
 from models.encode import encode
+from models.equivalence import Equivalence
 from models.exact import tensor
 from models.gpu.bits import BinaryMatrix
 from models.gpu.build import emulated_library
+from models.gpu.change import change_tensors, changed
 from models.gpu.device import DeviceStage, accumulate
 from models.gpu.device import encode as device_encode
 from models.gpu.kernels import Kernels
@@ -102,6 +104,32 @@ def test_base_3_equals_reference(kernels: Kernels, columns: int, group: int, tok
     assert ready.shape.base3
     for choice in ready.choices(tokens):
         assert torch.equal(accumulate(kernels, ready, (codes,), choice=choice), want), choice
+
+
+@pytest.mark.parametrize("rotation", [0, 2, 64, 512, 4096])
+@pytest.mark.parametrize("real", [torch.float32, torch.float16, torch.bfloat16])
+def test_changes_of_inputs_equal_reference(
+    kernels: Kernels, rotation: int, real: torch.dtype
+) -> None:
+    rng = np.random.default_rng(rotation)
+    inputs = 3 * rotation or 100
+    shift, scale = rng.standard_normal((2, inputs)).astype(np.float32)
+    x = torch.from_numpy(rng.standard_normal((2, inputs))).to(real)
+    for parts in ((shift, scale), (None, scale), (shift, None), (None, None)):
+        change = Equivalence(*parts, rotation)
+        have = changed(kernels, change, change_tensors(change), x, 0)
+        assert torch.equal(have, change.inputs(x.float()))
+
+
+@pytest.mark.parametrize("tokens", [1, 5, 20])
+@pytest.mark.parametrize("real", [torch.float32, torch.float16])
+def test_layers_with_an_equivalence(kernels: Kernels, tokens: int, real: torch.dtype) -> None:
+    rng = np.random.default_rng(tokens)
+    scale = rng.uniform(0.5, 2, 192).astype(np.float32)
+    layer = replace(plain_layer(rng, 40, 192, 64), equivalence=Equivalence(None, scale, 64))
+    ready, x = LayerOnKernels(layer), torch.from_numpy(rng.standard_normal((tokens, 192))).to(real)
+    have = ready.run(kernels, ready.tensors, x, 0)
+    assert torch.equal(have, run(layer, x.float()).to(real))
 
 
 @pytest.mark.parametrize("name", ["bitnet", "mixed_signs", "dbf"])

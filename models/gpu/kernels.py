@@ -103,13 +103,23 @@ class AttendStruct(Structure):
     )
 
 
+class ChangeStruct(Structure):
+    """``Change`` of ``csrc/change.h``."""
+
+    _fields_ = (
+        *((name, c_void_p) for name in ("x", "y", "shift", "scale")),
+        ("factor", c_float),
+        *((name, c_int32) for name in ("tokens", "inputs", "rotation", "real")),
+    )
+
+
 _CALLS: dict[str, tuple[type[Structure], int]] = {
     "linear": (StageStruct, 3), "encode": (InputsStruct, 0), "bits": (BitsStruct, 1),
     "decode": (PlainStruct, 3), "encode_plain": (PlainStruct, 1),
-    "attend": (AttendStruct, 1),
+    "attend": (AttendStruct, 1), "change": (ChangeStruct, 0),
 }  # fmt: skip
 """Functions of the library: what they take first, and how many numbers."""
-_STRUCTS = (StageStruct, InputsStruct, BitsStruct, PlainStruct, AttendStruct)
+_STRUCTS = (StageStruct, InputsStruct, BitsStruct, PlainStruct, AttendStruct, ChangeStruct)
 
 
 class Kernels:
@@ -157,6 +167,10 @@ class Kernels:
     def encode(self, inputs: InputsStruct, stream: int) -> None:
         """Quantize real inputs to codes."""
         self._check(self._library.planesmith_encode(inputs, stream), "encode")
+
+    def change(self, change: ChangeStruct, stream: int) -> None:
+        """Change real inputs as an equivalence does."""
+        self._check(self._library.planesmith_change(change, stream), "change")
 
     def bits(self, bits: BitsStruct, tensor: bool, stream: int) -> None:
         """Multiply packed bits, on binary tensor cores or by popcount."""

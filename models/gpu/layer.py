@@ -10,6 +10,7 @@ from models.bitplane import BitplaneLayer, Path
 from models.codes import Activation
 from models.encode import Codes, transform
 from models.exact import digits, tensor
+from models.gpu.change import MOST_ROTATION, change_tensors, changed
 from models.gpu.choice import Choice, plain_choices
 from models.gpu.device import DeviceStage, accumulate, address, encode
 from models.gpu.kernels import BIT_PLANE_KINDS, CODES, PLAIN_KINDS, REALS, Kernels
@@ -21,8 +22,8 @@ from models.stage import Stage
 
 def uncovered(layer: BitplaneLayer) -> str | None:
     """Name what keeps a layer from the kernels that go from reals to reals, if anything does."""
-    if layer.equivalence is not None:
-        return "an equivalence"
+    if layer.equivalence is not None and layer.equivalence.rotation > MOST_ROTATION:
+        return f"a rotation of more than {MOST_ROTATION} inputs"
     if layer.post != "none":
         return f"post {layer.post}"
     for path in layer.paths:
@@ -69,7 +70,8 @@ class LayerOnKernels:
     ----------
     layer : BitplaneLayer
     tensors : dict of Tensor
-        All that the kernels read, by ``path.stage.name``; ``bias`` is the layer's.
+        All that the kernels read, by ``path.stage.name``; ``bias``, ``shift`` and ``scale`` are
+        the layer's.
     plain : bool
         Whether the kernel for few tokens runs it.
     """
@@ -80,7 +82,7 @@ class LayerOnKernels:
             [DeviceStage(stage, in_base3) for stage in path.stages] for path in layer.paths
         ]
         self.plain = uncovered(layer) is None and is_plain(layer, self._stages[0][0])
-        self.tensors: dict[str, Tensor] = {}
+        self.tensors = change_tensors(layer.equivalence)
         if layer.bias is not None:
             self.tensors["bias"] = tensor(layer.bias)
         for p, (path, stages) in enumerate(zip(layer.paths, self._stages, strict=True)):
@@ -150,13 +152,17 @@ class LayerOnKernels:
         """
         if len(x) == 0:
             return x.new_empty(0, self.layer.out)
-        choice = choice or self.choice(kernels, len(x))
+        choice, real = choice or self.choice(kernels, len(x)), x.dtype
+        if self.layer.equivalence is not None:
+            x = changed(kernels, self.layer.equivalence, tensors, x, stream)
         if choice.kind in PLAIN_KINDS:
             own = _under(tensors, "0.0.")
             if "bias" in tensors:
                 own["real_bias"] = tensors["bias"]
-            return run_plain(kernels, self._stages[0][0], self.layer, own, x, stream, choice)
-        return self._stage_by_stage(kernels, tensors, x.float(), stream, choice).to(x.dtype)
+            y = run_plain(kernels, self._stages[0][0], self.layer, own, x, stream, choice)
+        else:
+            y = self._stage_by_stage(kernels, tensors, x.float(), stream, choice)
+        return y.to(real)
 
     def _stage_by_stage(
         self,

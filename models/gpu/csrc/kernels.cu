@@ -2,6 +2,7 @@
 // was not compiled.
 #include "attend.h"
 #include "bits.h"
+#include "change.h"
 #include "decode.h"
 #include "encode.h"
 #include "trits.h"
@@ -118,6 +119,11 @@ int planesmith_encode(const Inputs* in, void* stream) {
   return launched();
 }
 
+int planesmith_change(const Change* c, void* stream) {
+  if (c->rotation > kMostRotation) return -1;
+  return launch_early(change, dim3(tiles(c->inputs, span_of(*c)), c->tokens), dim3(kThreads), 0, stream, *c);
+}
+
 int planesmith_bits(const Bits* b, int tensor, void* stream) {
   if (tensor) {
     const dim3 grid(tiles(b->rows, kSquare), tiles(b->tokens, kSquare));
@@ -139,8 +145,8 @@ int planesmith_attend(const Attend* a, int head, void* stream) {
 // Sizes of the structs, so that whoever fills them can tell whether it knows the same ones.
 int planesmith_sizes(int* of) {
   of[0] = sizeof(Stage), of[1] = sizeof(Inputs), of[2] = sizeof(Bits), of[3] = sizeof(Plain);
-  of[4] = sizeof(Attend);
-  return 5;
+  of[4] = sizeof(Attend), of[5] = sizeof(Change);
+  return 6;
 }
 
 const char* planesmith_error(int code) {

@@ -15,6 +15,7 @@ import torch
 from models.bitplane import BitplaneLayer, Path
 from models.checks import require
 from models.codes import Activation, Requantize
+from models.equivalence import Equivalence
 from models.gpu.device import DeviceStage, accumulate
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels
@@ -64,7 +65,19 @@ def random_layer(rng: np.random.Generator) -> BitplaneLayer:
         first = replace(first, requantize=Requantize(rows, 30))
         stages = (first, last)
     scale = rng.uniform(0.5, 2, out).astype(np.float32)
-    return BitplaneLayer("random", columns, (Path(stages, scale),))
+    change = random_change(rng, columns) if rng.random() < 0.3 else None
+    return BitplaneLayer("random", columns, (Path(stages, scale),), equivalence=change)
+
+
+def random_change(rng: np.random.Generator, inputs: int) -> Equivalence:
+    """Draw a shift, a scale, and a rotation in the largest blocks that divide the inputs."""
+    shift, scale = rng.uniform(0.5, 2, (2, inputs)).astype(np.float32)
+    block = inputs & -inputs
+    return Equivalence(
+        shift if rng.random() < 0.5 else None,
+        scale if rng.random() < 0.5 else None,
+        block if block > 1 else 0,
+    )
 
 
 def plain_layer(

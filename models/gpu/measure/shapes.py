@@ -6,6 +6,7 @@ import numpy as np
 
 from models.bitplane import BitplaneLayer, Path
 from models.codes import Activation
+from models.equivalence import Equivalence
 from models.planes import pack
 from models.stage import Stage
 
@@ -68,6 +69,7 @@ class Storage:
     """How weights are stored: planes, columns that share coefficients (0: the row), offsets.
 
     Ternary weights have two planes, no bit in both, or with ``base3`` five weights to a byte.
+    Inputs may be rotated in blocks first.
     """
 
     planes: int
@@ -75,12 +77,14 @@ class Storage:
     offset: bool
     ternary: bool = False
     base3: bool = False
+    rotation: int = 0
 
 
 STORAGES = {
     "k1": Storage(1, 128, True),
     "k2": Storage(2, 128, True),
     "k2 groups of 64": Storage(2, 64, True),
+    "k2 rotated": Storage(2, 128, True, rotation=64),
     "k3": Storage(3, 128, True),
     "k4": Storage(4, 128, True),
     "ternary": Storage(2, 0, False, ternary=True),
@@ -122,4 +126,5 @@ def random_layer(
         activation=Activation(),
     )
     scale = rng.uniform(1e-4, 2e-4, out).astype(np.float32)
-    return BitplaneLayer("random", columns, (Path((stage,), scale),))
+    change = Equivalence(rotation=storage.rotation) if storage.rotation else None
+    return BitplaneLayer("random", columns, (Path((stage,), scale),), equivalence=change)
