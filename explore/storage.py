@@ -4,6 +4,7 @@ from functools import cache
 
 from cost.storage import ROW_SCALE_BITS, Storage
 from cost.workload import Shape
+from models.checks import require
 from models.cli import nearest
 from models.formats import parse
 from models.formats.binary import Binary
@@ -32,6 +33,7 @@ def storage_for(text: str) -> Storage:
         case Signs():
             return Storage(text, spec.k, spec.k, spec.k, group=group)
         case Ternary():
+            require(spec.storage == "planes", "storage", "be planes in a circuit", spec.storage)
             return Storage(text, 2, 2, 2, True, group=group)
         case Binary():
             return Storage(text, 1, 1, 1, group=group)

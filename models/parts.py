@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.checks import require
+from models.stage import Stage
+from models.trits import planes_of, trits_of
 
-SINCE = {"mix": 2, "equivalence": 2}
+SINCE = {"mix": 2, "equivalence": 2, "base3": 3}
 """Version that brought a field; what earlier files lack of it is its default."""
 
 
@@ -23,10 +25,10 @@ def describe(value: Any, name: str, tensors: dict[str, NDArray]) -> Any:
     if isinstance(value, tuple):
         return [describe(item, f"{name}.{n}", tensors) for n, item in enumerate(value)]
     if is_dataclass(value):
-        return {
-            field.name: describe(getattr(value, field.name), f"{name}.{field.name}", tensors)
-            for field in fields(value)
-        }
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+        if isinstance(value, Stage) and value.base3:
+            parts["planes"] = trits_of(value.planes, value.columns)
+        return {key: describe(part, f"{name}.{key}", tensors) for key, part in parts.items()}
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -63,6 +65,8 @@ def restore(kind: Any, value: Any, name: str, tensors: Any, version: int) -> Any
             key: restore(kinds[key], part, f"{name}.{key}", tensors, version)
             for key, part in value.items()
         }
+        if kind is Stage and parts.get("base3"):
+            parts["planes"] = planes_of(parts["planes"], parts["columns"])
         return kind(**parts)
     kind = str if get_origin(kind) is Literal else kind
     fits = type(value) is kind or (kind is float and type(value) is int)

@@ -10,6 +10,7 @@ from models.checks import require, require_array
 from models.codes import Activation, Requantize, Transform
 from models.coefficients import Index, Mix, Stored, check_coefficients, mix_bits, mixed
 from models.integers import MOST_COLUMNS, signed_bits
+from models.trits import PER_BYTE
 
 MOST_TERMS = 64
 """Binary terms of a stage."""
@@ -48,6 +49,9 @@ class Stage:
     transform : Transform or None
     requantize : Requantize or None
         Only in the first stage of a chain.
+    base3 : bool
+        Whether the two planes, of weights 1 and -1, are stored as :mod:`models.trits` has them:
+        five weights to a byte. No weight is in both then.
     """
 
     planes: NDArray[np.uint8]
@@ -65,6 +69,7 @@ class Stage:
     transform: Transform | None = None
     requantize: Requantize | None = None
     views: int = 1
+    base3: bool = False
 
     def __post_init__(self) -> None:
         self._check_planes()
@@ -85,6 +90,10 @@ class Stage:
         clean = not bool((self.planes[..., -packed_planes.WORD_BYTES :]
                           & ~used[-packed_planes.WORD_BYTES :]).any())  # fmt: skip
         require(clean, "unused bits of planes", "be zero", "a one")
+        if self.base3:
+            require(self.k == 2, "planes in base 3", "be 2", self.k)
+            apart = not bool((self.planes[0] & self.planes[1]).any())
+            require(apart, "planes in base 3", "have no weight in common", "one")
 
     def _check_coefficients(self) -> None:
         require(1 <= self.group <= self.columns, "group", f"be 1 to {self.columns}", self.group)
@@ -157,7 +166,7 @@ class Stage:
 
     @property
     def stored_bits(self) -> int:
-        """Bits of everything stored in the stage, planes without padding."""
+        """Bits of everything stored in the stage, planes without padding of words."""
         arrays: list[NDArray | None] = [self.coefficients, self.offset, self.index, self.bias]
         arrays += [self.gather, self.column_scale]
         if self.transform is not None:
@@ -165,7 +174,8 @@ class Stage:
         if self.requantize is not None:
             arrays.append(self.requantize.row_scale)
         extra = sum(8 * array.nbytes for array in arrays if array is not None)
-        return self.k * self.out * self.columns + extra + mix_bits(self.mix)
+        row = 8 * -(-self.columns // PER_BYTE) if self.base3 else self.k * self.columns
+        return row * self.out + extra + mix_bits(self.mix)
 
     def accumulator_bits(self, magnitude: int) -> int:
         """Signed width that no codes of at most this magnitude can overflow."""

@@ -19,7 +19,7 @@ from models.parts import describe, restore
 from models.tensors import TensorWriter
 
 HEADER = "planesmith"
-VERSION = 2
+VERSION = 3
 """Of the files written; earlier ones are read as well."""
 
 

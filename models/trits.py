@@ -8,6 +8,9 @@ for those that follow: no division, and no table. (GGUF's TQ1_0 has bytes of thi
 import numpy as np
 from numpy.typing import NDArray
 
+from models.checks import require, require_array
+from models.planes import pack, unpack
+
 PER_BYTE = 5
 PLACES = 3 ** np.arange(PER_BYTE - 1, -1, -1)
 
@@ -51,3 +54,25 @@ def unpack_trits(packed: NDArray[np.uint8], columns: int) -> NDArray[np.int8]:
         left = 3 * (left & 255)
         weights[..., place] = (left >> 8) - 1
     return weights.reshape(*packed.shape[:-1], -1)[..., :columns]
+
+
+def trits_of(planes: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """Pack the planes of 1s and of -1s, no weight in both, to uint8 (out, ceil(columns / 5))."""
+    plus, minus = unpack(planes, columns).astype(np.int8)
+    return pack_trits(plus - minus)
+
+
+def planes_of(packed: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """Undo :func:`trits_of`.
+
+    Raises
+    ------
+    ValueError
+        The bytes are not those of so many ternary weights.
+    """
+    width = -(-columns // PER_BYTE)
+    require_array(packed, "planes in base 3", ("uint8",), (len(packed), width), False)
+    weights = unpack_trits(packed, columns)
+    same = np.array_equal(pack_trits(weights), packed)
+    require(same, "planes in base 3", "be bytes of five ternary weights each", "others")
+    return pack(np.stack([weights > 0, weights < 0]))

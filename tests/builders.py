@@ -100,6 +100,16 @@ def bitnet(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLayer:
     return BitplaneLayer("bitnet", inputs, (Path((stage,), scales(rng, 1)),), bias)
 
 
+def ternary_base3(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLayer:
+    """Ternary with a scale of each row and group, stored five weights to a byte."""
+    stage = random_stage(
+        rng, out, inputs, 2, min(8, inputs), offset=None, planes=ternary_planes(rng, out, inputs),
+        coefficients=rng.integers(1, 99, (1, out, -(-inputs // min(8, inputs)), 1)).astype(np.int8),
+        mix=((1, -1, 0),), base3=True,
+    )  # fmt: skip
+    return single("ternary_base3", stage, inputs, rng)
+
+
 def fdb(rng: np.random.Generator, out: int, inputs: int) -> BitplaneLayer:
     """Two planes with real scales of each row and group; static 4-bit activations."""
     activation = Activation(bits=4, scale="static", value=0.25)
@@ -316,6 +326,7 @@ KINDS: dict[str, Callable[[np.random.Generator, int, int], BitplaneLayer]] = {
     "xnor": xnor,
     "binary_mean": binary_mean,
     "bitnet": bitnet,
+    "ternary_base3": ternary_base3,
     "fdb": fdb,
     "sbvr": sbvr,
     "sbvr_uint16": lambda rng, out, inputs: sbvr(rng, out, inputs, np.uint16, signed=False),

@@ -163,6 +163,11 @@ TABLE = {"coefficients": zeros(5, 2), "index": zeros(3, 3, of="uint8")}
         ({"planes": zeros(2, 3, 2, of="uint8")}, "planes must have shape (2, 3, 4), got (2, 3, 2)"),
         ({"planes": with_bit(0, 10)}, "unused bits of planes must be zero, got a one"),
         ({"planes": with_bit(2, 31)}, "unused bits of planes must be zero, got a one"),
+        ({"base3": True}, "planes in base 3 must have no weight in common, got one"),
+        (
+            {"planes": zeros(3, 3, 4, of="uint8"), "monomials": (1, 2), "base3": True},
+            "planes in base 3 must be 2, got 3",
+        ),
         ({"group": 0}, "group must be 1 to 10, got 0"),
         ({"group": 11}, "group must be 1 to 10, got 11"),
         ({"monomials": ()}, "terms must number 1 to 64, got 0"),

@@ -32,7 +32,8 @@ from models.threads import one_thread
 
 SPECS = [
     "sbvr:k=2,group=8", "sbvr:k=3,group=5,table=3", "signs:k=1,scale=row", "signs:k=3,group=5",
-    "ternary", "ternary:scale=row", "ternary:scale=group,group=5", "int:bits=1,scale=row",
+    "ternary", "ternary:scale=row", "ternary:scale=group,group=5",
+    "ternary:scale=group,group=5,storage=base3", "int:bits=1,scale=row",
     "int:bits=4,scale=row", "int:bits=3,group=5", "int:bits=2,group=3,range=symmetric",
     "int:bits=8,scale=row,range=symmetric", "fdb:group=5", "binary", "binary:mean=dropped",
     "binary:scale=group,group=3", "billm:block=7,salient=2", "arb:block=7,salient=2",

@@ -60,6 +60,7 @@ def test_the_default_is_large_enough() -> None:
         ('"ternary"', '"ternery"', "did you mean ternary"),
         ('"ternary"', '"ternary:grup=3"', "option of ternary must be one of"),
         ('"ternary"', '"dbf:bits=1.0"', "costs are known"),
+        ('"ternary"', '"ternary:storage=base3"', "storage must be planes in a circuit, got base3"),
         ("table = [2, 3]", 'memory = ["lpddr5"]', "did you mean lpddr5-6400x64"),
         ("table = [2, 3]", 'technology = ["asap8"]', "did you mean asap7"),
         ('"smollm2"', '"smollm3"', "SmolLM2-135M"),

@@ -238,6 +238,8 @@ def test_symmetric_int_rows_are_exact(bits: int) -> None:
         ("signs:k=3,group=5,coef_bits=9", 3 * 660 + 20 * 7 * 48 + 3 * 4 * 8 + 20 * 32),
         ("signs:k=3,group=5,coef_bits=8", 3 * 660 + 20 * 7 * 24 + 3 * 4 * 8 + 20 * 32),
         ("ternary:scale=group,group=5", 2 * 660 + 20 * 7 * 16 + 3 * 8 + 20 * 32),
+        ("ternary:scale=group,group=5,storage=base3", 20 * 8 * 7 + 20 * 7 * 16 + 3 * 8 + 20 * 32),
+        ("ternary:scale=row,storage=base3", 20 * 8 * 7 + 2 * 16 + 20 * 32),
         ("int:bits=4,group=5", 4 * 660 + 20 * 7 * 32 + 2 * 5 * 8 + 20 * 32),
         ("int:bits=4,group=5,range=symmetric", 4 * 660 + 20 * 7 * 16 + 5 * 8 + 20 * 32),
         ("int:bits=4,group=5,coef_bits=8", 4 * 660 + 20 * 7 * 16 + 2 * 5 * 8 + 20 * 32),

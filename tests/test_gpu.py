@@ -1,6 +1,7 @@
 """What surrounds the GPU kernels: packing, the module, its operator, the compiler, choices."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import builders
@@ -82,25 +83,18 @@ def test_choice_is_one_of_the_compiled(tokens: int, kinds: tuple[str, ...]) -> N
 
 def test_ternary_weights_take_1_6_bits() -> None:
     rng = np.random.default_rng(3)
-    layer = builders.bitnet(rng, 64, 640)
-    module = GpuLinear(layer, in_base3=True)
+    stage = builders.bitnet(rng, 64, 640).paths[0].stages[0]
+    module = GpuLinear(builders.single("x", replace(stage, base3=True), 640, rng))
     planes = next(value for name, value in module.named_buffers() if name.endswith("planes"))
     assert 8 * planes.nbytes == 1.6 * 64 * 640
-    x = torch.from_numpy(rng.standard_normal((2, 640)).astype(np.float32))
-    assert torch.equal(module(x), run(layer, x))
 
 
 def test_only_ternary_weights_take_base_3() -> None:
-    rng = np.random.default_rng(4)
-    stages = [
-        layer.paths[0].stages[0]
-        for layer in (
-            builders.bitnet(rng, 6, 40),
-            builders.fdb(rng, 6, 40),
-            builders.billm(rng, 6, 40),
-        )
-    ]
-    assert [DeviceStage(stage, True).shape.base3 for stage in stages] == [True, False, False]
+    """Two planes with other coefficients than opposite ones are no ternary weights."""
+    stage = builders.ternary_base3(np.random.default_rng(4), 6, 40).paths[0].stages[0]
+    assert DeviceStage(stage).shape.base3
+    assert not DeviceStage(replace(stage, base3=False)).shape.base3
+    assert not DeviceStage(replace(stage, mix=((1, -2, 0),))).shape.base3
 
 
 @pytest.mark.parametrize("name", ["bitnet", "dbf", "onebit"])

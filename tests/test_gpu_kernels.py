@@ -97,10 +97,10 @@ def test_base_3_equals_reference(kernels: Kernels, columns: int, group: int, tok
     stage = builders.random_stage(
         rng, out, columns, 2, group, planes=pack(np.stack([plus, minus])), views=views,
         coefficients=np.concatenate([scale, -scale], -1).astype(np.int16),
-        column_scale=builders.scales(rng, views, columns),
+        column_scale=builders.scales(rng, views, columns), base3=True,
     )  # fmt: skip
     codes = random_codes(rng, tokens, stage)
-    want, ready = ReadyStage(stage).accumulate(codes), DeviceStage(stage, in_base3=True)
+    want, ready = ReadyStage(stage).accumulate(codes), DeviceStage(stage)
     assert ready.shape.base3
     for choice in ready.choices(tokens):
         assert torch.equal(accumulate(kernels, ready, (codes,), choice=choice), want), choice
@@ -130,15 +130,6 @@ def test_layers_with_an_equivalence(kernels: Kernels, tokens: int, real: torch.d
     ready, x = LayerOnKernels(layer), torch.from_numpy(rng.standard_normal((tokens, 192))).to(real)
     have = ready.run(kernels, ready.tensors, x, 0)
     assert torch.equal(have, run(layer, x.float()).to(real))
-
-
-@pytest.mark.parametrize("name", ["bitnet", "mixed_signs", "dbf"])
-def test_layers_with_ternary_stages_in_base_3(kernels: Kernels, name: str) -> None:
-    rng = np.random.default_rng(8)
-    layer = builders.KINDS[name](rng, 19, 360)
-    ready = LayerOnKernels(layer, in_base3=True)
-    x = torch.from_numpy(rng.standard_normal((3, 360)).astype(np.float32))
-    assert torch.equal(ready.run(kernels, ready.tensors, x, 0), run(layer, x))
 
 
 @settings(max_examples=15, deadline=None)

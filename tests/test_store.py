@@ -18,12 +18,14 @@ import numpy as np
 import pytest
 import torch
 from builders import KINDS, differences, random_stage, single
-from safetensors.numpy import save_file
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from models import bitplane, store
 from models.bitplane import BitplaneLayer
 from models.codes import Activation, Requantize, Transform
 from models.equivalence import Equivalence
+from models.planes import pack
 from models.reference import run
 from models.stage import Stage
 from models.store import open_layers, save
@@ -199,6 +201,38 @@ def test_file_of_version_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert torch.equal(run(old, x), run(names["layer"], x))
 
 
+def test_file_of_version_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's layer, without a word of base 3."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)[-1], names)
+    old = load(PAGE.parent.parent / "tests" / "data" / "version_2.safetensors", "tiny")
+    assert differences(old, names["layer"]) == []
+
+
+def test_ternary_weights_in_base_3(tmp_path: Path) -> None:
+    """Bytes by hand: the digits are weights plus 1, the first of five highest."""
+    layer = KINDS["ternary_base3"](np.random.default_rng(0), 2, 7)
+    weights = np.array([[1, 0, -1, 1, 0, 1, 1], [-1, -1, -1, -1, -1, 0, -1]])
+    bits = pack(np.stack([weights > 0, weights < 0]))
+    stage = replace(layer.paths[0].stages[0], planes=bits)
+    layer = replace(layer, name="x", paths=(replace(layer.paths[0], stages=(stage,)),))
+    save(tmp_path / "f", [layer], {})
+    tensors = load_file(tmp_path / "f")
+    numbers = [[196, 2 * 81 + 2 * 27 + 9 + 3 + 1], [0, 81 + 0 + 9 + 3 + 1]]
+    want = np.ceil(256 * np.array(numbers) / 243).astype(np.uint8)
+    assert np.array_equal(tensors["x.paths.0.stages.0.planes"], want)
+    assert differences(load(tmp_path / "f", "x"), layer) == []
+    tensors["x.paths.0.stages.0.planes"][0, 1] += 1
+    with safe_open(tmp_path / "f", "numpy") as file:
+        save_file(tensors, tmp_path / "g", file.metadata())
+    refuses(
+        tmp_path / "g",
+        ".*planes in base 3 must be bytes of five ternary weights each, got others",
+        name="x",
+    )
+
+
 def test_page_names_every_field() -> None:
     page = PAGE.read_text()
     for kind in PARTS:
@@ -243,11 +277,11 @@ WHOLE = "have a header with version, info, order and the layers of that order"
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda t, h: h.update(version=3), "be of bitplane version 1 to 2, got 3"),
-        (lambda t, h: h.update(version=0), "be of bitplane version 1 to 2, got 0"),
-        (lambda t, h: h.update(version=1.5), "be of bitplane version 1 to 2, got 1.5"),
-        (lambda t, h: h.pop("version"), "be of bitplane version 1 to 2, got None"),
-        (lambda t, h: [], "be of bitplane version 1 to 2, got None"),
+        (lambda t, h: h.update(version=4), "be of bitplane version 1 to 3, got 4"),
+        (lambda t, h: h.update(version=0), "be of bitplane version 1 to 3, got 0"),
+        (lambda t, h: h.update(version=1.5), "be of bitplane version 1 to 3, got 1.5"),
+        (lambda t, h: h.pop("version"), "be of bitplane version 1 to 3, got None"),
+        (lambda t, h: [], "be of bitplane version 1 to 3, got None"),
         (lambda t, h: h.update(version=True), f"{WHOLE}, got info, layers, order, version"),
         (lambda t, h: h.pop("info"), f"{WHOLE}, got layers, order, version"),
         (lambda t, h: h.update(more=1), f"{WHOLE}, got info, layers, order, version, more"),

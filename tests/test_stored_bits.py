@@ -11,6 +11,12 @@ def test_stored_bits_of_planes_and_row_scales() -> None:
     assert layer.bits_per_weight == layer.stored_bits / 132
 
 
+def test_stored_bits_in_base_3() -> None:
+    layer = KINDS["ternary_base3"](np.random.default_rng(0), 4, 33)
+    # 7 bytes a row; a byte for each of 5 groups; the mix; row scales
+    assert layer.stored_bits == 4 * 7 * 8 + 4 * 5 * 8 + 3 * 8 + 4 * 32
+
+
 def test_stored_bits_of_a_table() -> None:
     layer = KINDS["sbvr"](np.random.default_rng(0), 4, 33)
     # four planes; 9 entries of 4; an index for each of 5 groups; row scales

@@ -28,8 +28,9 @@ from models.training.reconstruction import relative_loss
 CPU = torch.device("cpu")
 FORMATS = [
     "signs:k=2,group=16", "signs:k=3,group=24,coef_bits=8", "signs:scale=row", "sbvr:k=2,group=16",
-    "ternary", "ternary:scale=group,group=16", "int:bits=3,group=16", "int:bits=8", "fdb:group=16",
-    "binary", "billm", "arb", "pbllm", "jsq", "onebit", "sdq", "dbf:bits=4", "littlebit:bits=6",
+    "ternary", "ternary:scale=group,group=16", "ternary:storage=base3", "int:bits=3,group=16",
+    "int:bits=8", "fdb:group=16", "binary", "billm", "arb", "pbllm", "jsq", "onebit", "sdq",
+    "dbf:bits=4", "littlebit:bits=6",
 ]  # fmt: skip
 
 

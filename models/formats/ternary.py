@@ -1,6 +1,6 @@
 """Weights of -1, 0 and +1 with one scale, as BitNet b1.58."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,13 +27,14 @@ class Ternary(StageFormat):
     ``scale = max(mean|w|, 1e-5)`` and ``q = clamp(round(w / scale), -1, 1)``, halves to even
     (arXiv 2402.17764; the scale of the whole tensor is as published, those of a row or group are
     not). The mean is taken in float64 and rounded to float32. The planes are +1s and -1s.
-    Storage: 2 bits per weight; 32 for the tensor or per row; with ``scale=group`` 16 per row and
-    group more, or 8 with ``coef_bits=8``.
+    Storage: 2 bits per weight, or with ``storage=base3`` a byte for five of a row; 32 for the
+    tensor or per row; with ``scale=group`` 16 per row and group more, or 8 with ``coef_bits=8``.
     """
 
     scale: Literal["tensor", "row", "group"] = "tensor"
     group: int = 128
     coef_bits: int = 16
+    storage: Literal["planes", "base3"] = "planes"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,3 +61,12 @@ class Ternary(StageFormat):
                 mix=MIX, coefficient_bits=self.coef_bits,
             )  # fmt: skip
         return from_integers(name, bits, (1, -1), None, scale[:, 0].numpy(), activation)
+
+    def finish(self, layer: BitplaneLayer, activation: Activation) -> BitplaneLayer:
+        """Say how the planes are stored."""
+        if self.storage == "planes":
+            return layer
+        (path,) = layer.paths
+        (stage,) = path.stages
+        path = replace(path, stages=(replace(stage, base3=True),))
+        return replace(layer, paths=(path,))

@@ -18,8 +18,8 @@ STEP = 2 * PER_BYTE * SET
 
 
 def is_ternary(stage: Stage) -> bool:
-    """Whether a stage's weights are -1, 0 and +1, times a coefficient of the row and group."""
-    if stage.monomials != (1, 2) or (stage.planes[0] & stage.planes[1]).any():
+    """Whether weights in base 3 are -1, 0 and +1, times a coefficient of the row and group."""
+    if not stage.base3 or stage.monomials != (1, 2):
         return False
     values = stage.spread_coefficients()
     return bool((values[..., 0] == -values[..., 1]).all())
@@ -48,7 +48,7 @@ def pack_base3(stage: Stage) -> Packed:
 
 def _tiles(stage: Stage, columns: NDArray[np.intp]) -> NDArray[np.uint32]:
     plus, minus = unpack(stage.planes, stage.columns).astype(np.int8)
-    weights = np.pad(plus - minus, [(0, -stage.out % ROWS), (0, 1)])[:, columns]  # -1 is a 0
+    weights = np.pad(plus - minus, [(0, -stage.out % ROWS), (0, 1)])[:, columns]  # -1: the 0
     split = weights.reshape(-1, 2, 8, len(columns) // STEP, 2, PER_BYTE, 4, 2, 4)
     fives = split.transpose(0, 3, 4, 2, 6, 1, 7, 8, 5)  # tile, step, p, g, t, high, h, j, d
     packed = np.ascontiguousarray(pack_trits(fives)[..., 0]).view("<u4")

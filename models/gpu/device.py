@@ -85,8 +85,6 @@ class StageShape:
 class DeviceStage:
     """A stage's weights; the tensors may be moved by whoever holds them.
 
-    With ``in_base3`` a ternary stage is stored in 1.6 bits a weight.
-
     Attributes
     ----------
     shape : StageShape
@@ -96,9 +94,8 @@ class DeviceStage:
         See :class:`models.gpu.layout.Packed`.
     """
 
-    def __init__(self, stage: Stage, in_base3: bool = False) -> None:
-        three = in_base3 and base3.is_ternary(stage)
-        packed = base3.pack_base3(stage) if three else pack_stage(stage)
+    def __init__(self, stage: Stage) -> None:
+        packed = base3.pack_base3(stage) if base3.is_ternary(stage) else pack_stage(stage)
         self.shape = StageShape.of(stage, packed)
         self.by_bits, self.by_bytes = packed.by_bits, packed.by_bytes
         parts = {

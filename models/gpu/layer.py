@@ -64,7 +64,7 @@ def input_tensors(stage: Stage, ready: DeviceStage) -> dict[str, Tensor]:
 
 
 class LayerOnKernels:
-    """A layer's paths, packed; its ternary stages in 1.6 bits a weight with ``in_base3``.
+    """A layer's paths, packed.
 
     Attributes
     ----------
@@ -76,11 +76,9 @@ class LayerOnKernels:
         Whether the kernel for few tokens runs it.
     """
 
-    def __init__(self, layer: BitplaneLayer, in_base3: bool = False) -> None:
+    def __init__(self, layer: BitplaneLayer) -> None:
         self.layer = layer
-        self._stages = [
-            [DeviceStage(stage, in_base3) for stage in path.stages] for path in layer.paths
-        ]
+        self._stages = [[DeviceStage(stage) for stage in path.stages] for path in layer.paths]
         self.plain = uncovered(layer) is None and is_plain(layer, self._stages[0][0])
         self.tensors = change_tensors(layer.equivalence)
         if layer.bias is not None:

@@ -45,8 +45,8 @@ def gpu_kernels(index: int) -> Kernels:
 class _Ready:
     """A layer and whatever runs it."""
 
-    def __init__(self, layer: BitplaneLayer, in_base3: bool) -> None:
-        self.on_kernels = LayerOnKernels(layer, in_base3)
+    def __init__(self, layer: BitplaneLayer) -> None:
+        self.on_kernels = LayerOnKernels(layer)
         self.names = tuple(self.on_kernels.tensors)
         self.missing = uncovered(layer)
 
@@ -113,18 +113,12 @@ class GpuLinear(nn.Module):
     Codes, accumulators and outputs equal the reference's. Works under ``torch.compile`` and in
     CUDA graphs; a layer that the kernels do not cover (:func:`models.gpu.layer.uncovered`) does
     not run in a graph. Inputs that are not finite give NaNs on a GPU, an error on the CPU.
-
-    Parameters
-    ----------
-    layer : BitplaneLayer
-    in_base3 : bool
-        Keep ternary stages in 1.6 bits a weight instead of 2: less memory, for more operations.
     """
 
-    def __init__(self, layer: BitplaneLayer, in_base3: bool = False) -> None:
+    def __init__(self, layer: BitplaneLayer) -> None:
         super().__init__()
         self.in_features, self.out_features = layer.inputs, layer.out
-        self._ready = _Ready(layer, in_base3)
+        self._ready = _Ready(layer)
         self._key = next(_KEYS)
         _READY[self._key] = self._ready
         for name, value in self._ready.on_kernels.tensors.items():

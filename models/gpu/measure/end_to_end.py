@@ -40,8 +40,7 @@ def kernel_maker(kernels: Kernels, storage: Storage) -> Maker:
 
     def make(out: int, columns: int) -> Linear:
         if (out, columns) not in known:
-            layer = random_layer(np.random.default_rng(0), out, columns, storage)
-            ready = LayerOnKernels(layer, storage.base3)
+            ready = LayerOnKernels(random_layer(np.random.default_rng(0), out, columns, storage))
             tensors = {name: value.cuda() for name, value in ready.tensors.items()}
             known[out, columns] = ready, tensors
         ready, tensors = known[out, columns]

@@ -34,7 +34,8 @@ def random_stage(rng: np.random.Generator, out: int, columns: int, first: bool) 
     bits = rng.random((k, out, columns)) < 0.5
     monomials = [1 << plane for plane in range(k)] if plain else rng.integers(1, 1 << k, 3).tolist()
     coefficients = rng.integers(-3000, 3000, (*shape, len(monomials)))
-    if k == 2 and plain:  # ternary
+    ternary = k == 2 and plain
+    if ternary:
         bits[1] &= ~bits[0]
         coefficients[..., 1] = -coefficients[..., 0]
     scale = rng.uniform(0.5, 2, (views, columns)).astype(np.float32)
@@ -48,6 +49,7 @@ def random_stage(rng: np.random.Generator, out: int, columns: int, first: bool) 
         views=views,
         column_scale=scale if first else None,
         activation=Activation() if first else None,
+        base3=ternary and bool(rng.random() < 0.5),
     )
 
 
@@ -155,8 +157,7 @@ def compare(
         rng = np.random.default_rng((seed, counts["layers"]))
         layer, tokens = random_layer(rng), int(rng.integers(1, 41))
         x = torch.from_numpy(rng.standard_normal((tokens, layer.inputs)).astype(np.float32))
-        in_base3 = rng.random() < 0.5  # where the layer is ternary
-        ready = LayerOnKernels(layer, in_base3)
+        ready = LayerOnKernels(layer)
         tensors = {name: value.to(device) for name, value in ready.tensors.items()}
         have = ready.run(kernels, tensors, x.to(device), 0)
         counts["mismatches"] += not torch.equal(have.cpu(), run(layer, x))
@@ -167,7 +168,7 @@ def compare(
         stage = layer.paths[0].stages[0]
         shape = (tokens, stage.views, stage.columns)
         codes = torch.from_numpy(rng.integers(-128, 128, shape).astype(np.int8))
-        want, single = ReadyStage(stage).accumulate(codes), DeviceStage(stage, in_base3)
+        want, single = ReadyStage(stage).accumulate(codes), DeviceStage(stage)
         listed = single.choices(tokens)
         for choice in (listed[int(n)] for n in rng.permutation(len(listed))[:3]):
             have = accumulate(kernels, single, (codes,), lambda t: t.to(device), choice=choice)

@@ -82,8 +82,7 @@ def another(tensors: Weights) -> Weights:
 
 def prepare(out: int, columns: int, storage: Storage) -> LayerOnKernels:
     """Make a random layer and pack it."""
-    layer = random_layer(np.random.default_rng(out + columns), out, columns, storage)
-    return LayerOnKernels(layer, storage.base3)
+    return LayerOnKernels(random_layer(np.random.default_rng(out + columns), out, columns, storage))
 
 
 def first_rows(layer: BitplaneLayer, rows: int) -> BitplaneLayer:

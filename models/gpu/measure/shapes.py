@@ -124,6 +124,7 @@ def random_layer(
         monomials=tuple(1 << plane for plane in range(storage.planes)),
         offset=offset if storage.offset else None,
         activation=Activation(),
+        base3=storage.base3,
     )
     scale = rng.uniform(1e-4, 2e-4, out).astype(np.float32)
     change = Equivalence(rotation=storage.rotation) if storage.rotation else None
