@@ -254,6 +254,14 @@ def test_damaged_records_are_made_anew(tmp_path: Path, damage: str) -> None:
     assert read_record(path, other) == Record(other)
 
 
+def test_options_younger_than_a_record_had_their_defaults(tmp_path: Path) -> None:
+    old = {"quantize": {"options": {"a": 1}}, "evaluate": {}}
+    new = {"quantize": {"options": {"a": 1, "b": 2}}, "evaluate": {}}
+    write_record(tmp_path / "x", Record(old, None, [{"y": 3}]))
+    assert read_record(tmp_path / "x", new, {"a": 0, "b": 2}).evaluated == [{"y": 3}]
+    assert read_record(tmp_path / "x", new, {"a": 0, "b": 5}).evaluated == []
+
+
 # --- table and picture ---
 
 

@@ -56,10 +56,18 @@ class Record:
     by: dict = field(default_factory=dict)
 
 
-def read_record(file: Path, asked: dict) -> Record:
-    """Return what the file knows of what is asked for."""
+def read_record(file: Path, asked: dict, defaults: dict | None = None) -> Record:
+    """Return what the file knows of what is asked for.
+
+    Parameters
+    ----------
+    defaults : dict or None
+        Values of a format's options; those that a record lacks are younger than it.
+    """
     try:
         found = json.loads(file.read_text("utf-8"))
+        options = found["asked"]["quantize"].get("options", {})
+        options.update({**(defaults or {}), **options})
         made = found.pop("made")
         record = Record(**found, made=made and Made(**made))
         if record.asked == asked:

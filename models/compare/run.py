@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -101,7 +101,8 @@ class Comparison:
 
     def record(self, row: Row) -> Record:
         """Return what is known of a row."""
-        return read_record(self._file(row, "json"), self.asked(row))
+        defaults = {field.name: field.default for field in fields(row.spec)}
+        return read_record(self._file(row, "json"), self.asked(row), defaults)
 
     def run(self, row: Row) -> Record:
         """Do what is missing of a row, and record it.
