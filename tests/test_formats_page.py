@@ -2,6 +2,7 @@
 
 import re
 import sys
+from math import ceil
 from pathlib import Path
 from types import ModuleType
 
@@ -33,7 +34,7 @@ def test_stored_bits_are_those_of_the_page(text: str, formula: str) -> None:
     layer, spec = layer_of(text, weights(n, m)), parse(text)
     size = getattr(spec, "group", getattr(spec, "block", m))
     grouped = getattr(spec, "scale", "group") == "group"
-    known = vars(spec) | {"n": n, "m": m, "g": -(-m // size) if grouped else 1}
+    known = vars(spec) | {"n": n, "m": m, "g": -(-m // size) if grouped else 1, "ceil": ceil}
     if isinstance(spec, Product):
         known["r"] = spec.rank(n, m)
     assert layer.stored_bits == eval(formula, {"__builtins__": {}}, known)
