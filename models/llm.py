@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from models import pretrained
 from models.cli import nearest
+from models.modules import replace_convolutions
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class LLM:
 
 
 def load(source: str) -> LLM:
-    """Load a model.
+    """Load a model, whose linear layers are then ``torch.nn.Linear`` in every family.
 
     Parameters
     ----------
@@ -42,6 +43,7 @@ def load(source: str) -> LLM:
         As ``models.pretrained.read``; one line that names the source.
     """
     model, tokenizer = pretrained.read(source)
+    replace_convolutions(model)
     return LLM(Path(source).resolve().name.removesuffix(".gguf"), model, tokenizer, source)
 
 

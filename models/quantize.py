@@ -19,6 +19,7 @@ from models.codes import Activation
 from models.equivalence import Equivalence
 from models.files import blaming
 from models.formats.spec import Format
+from models.left import say_left
 from models.llm import LLM, check_finite, linear_layers
 from models.store import open_layers, save
 
@@ -178,3 +179,4 @@ def _all_layers(
         change = Equivalence(rotation=how.rotation) if how.rotation else None
         wanted = wanted_of(name, linear.weight.detach(), linear.bias, change)
         yield work.finished(name) or work.quantized(wanted)
+    say_left(llm.model)
