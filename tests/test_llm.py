@@ -60,10 +60,12 @@ def test_convolutions_become_linear_layers(tmp_path: Path) -> None:
         got, want = (model(input_ids=tokens).logits for model in (loaded.model, own))
     torch.testing.assert_close(got, want)
     layer = llm.linear_layers(loaded)["transformer.h.1.mlp.c_fc"]
-    assert torch.equal(layer.weight.T, own.get_submodule("transformer.h.1.mlp.c_fc").weight)
+    assert torch.equal(layer.weight.T, own.get_parameter("transformer.h.1.mlp.c_fc.weight"))
     assert (layer.in_features, layer.out_features) == (tiny.HIDDEN, 4 * tiny.HIDDEN)
-    head, embedding = loaded.model.get_output_embeddings(), loaded.model.get_input_embeddings()
-    assert head.weight is embedding.weight
+    embedding = loaded.model.get_submodule("transformer.wte")
+    assert loaded.model.get_submodule("lm_head").get_parameter("weight") is embedding.get_parameter(
+        "weight"
+    )
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES])
