@@ -35,8 +35,10 @@ class Plan:
         Of that text.
     text : Path
         To evaluate on.
-    tokens, context : int
-        At most so many of it, and in one window.
+    tokens : int
+        At most so many of it.
+    context : int or None
+        In one window, as :func:`models.eval.read_windows` takes it.
     integer_tokens : int or None
         At most so many for the exact reference, where they shall be fewer.
     versions : tuple of str
@@ -48,7 +50,7 @@ class Plan:
     windows: int
     text: Path
     tokens: int
-    context: int
+    context: int | None
     integer_tokens: int | None = None
     versions: tuple[str, ...] = tuple(evaluation.STAND_INS)
 
@@ -94,7 +96,7 @@ class Comparison:
                 **changed,
             },
             "evaluate": {
-                "text": plan.text.name, "tokens_sha256": text, "context": plan.context,
+                "text": plan.text.name, "tokens_sha256": text, "context": self._windows.shape[1],
                 "tokens": self._windows.numel(), "integer_tokens": self._fewer.numel(),
             },
         }  # fmt: skip
