@@ -43,7 +43,7 @@ def test_budget_holds(
 
 
 def check_formats(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The file says which layer has which format, and so does ``show``."""
+    """Check that the file says which layer has which format, and that ``show`` does."""
     with open_layers(file) as opened:
         found = {name: opened.format_of(name) for name in opened.names}
         for name, text in found.items():
@@ -96,9 +96,10 @@ def test_measurements_of_others_are_not_taken(
     arguments = ["models", "quantize", str(source), "--format", FORMATS, "--budget", "3",
                  "--calibrate", str(text), "--windows", "4", "-o", str(file)]  # fmt: skip
     monkeypatch.setattr("sys.argv", arguments)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr("models.quantize.save", interrupted)
-        models.__main__.main()
+        with pytest.raises(KeyboardInterrupt):
+            models.__main__.main()
     if changed == "text":
         text.write_text("o two n " * 30)
     else:

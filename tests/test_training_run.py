@@ -201,7 +201,8 @@ def test_masks_stay_where_each_layer_has_a_format(tmp_path: Path) -> None:
             changed += int((was != now).sum())
             assert new.format_of(name) == old.format_of(name)
             if old.format_of(name) == "jsq":
-                assert (was[0] == now[0]).all(), name
+                # Kept weights that become 0 leave the mask; those that it left out stay out.
+                assert not (now[0] & ~was[0]).any(), name
     assert changed > 0
 
 
