@@ -281,6 +281,8 @@ def test_outputs_are_checked_first(
         ["quantize", missing, "--format", "ternary"],
         ["quantize", missing, "--format", "signs:k=1..2", "--budget", 3],
         ["train", layers, "--model", missing],
+        ["import", missing],
+        ["export", missing, "--to", "gguf-tq2_0"],
     ):
         assert error(call("models", *command, "-o", path), "models") == f"{path} must {rule}"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["folder", "pipe"]

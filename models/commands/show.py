@@ -22,10 +22,9 @@ def run(arguments: Namespace) -> None:
     """Print a line for each layer and the sum."""
     with open_layers(arguments.file) as file:
         several, info = FORMATS in file.info, file.info
-        rows = [
-            _row(file.layer(name)) | ({"format": file.format_of(name)} if several else {})
-            for name in file.names
-        ]
+        rows = [_row(file.layer(name)) for name in file.names]
+        for row in rows if several else ():
+            row["format"] = file.format_of(row["layer"])
     weights = sum(row["out"] * row["in"] for row in rows)
     bits = sum(row["stored_bits"] for row in rows)
     total = {"weights": weights, "bits_per_weight": round(bits / weights, 4)}
