@@ -100,9 +100,8 @@ class Product(Format):
         out, columns = matrix.shape
         rank, (count, most) = self.rank(out, columns), self.shape
         least = count * stored_bits(out, 1, columns, most, self.coef_bits) / (out * columns)
-        rule = (
-            f"be {ceil(1e4 * least) / 1e4} or more in a layer of {out} x {columns}, paths {count}"
-        )
+        least = (floor(1e4 * least) + 1) / 1e4  # not the number itself, which floats may miss
+        rule = f"be {least} or more in a layer of {out} x {columns}, paths {count}"
         require(rank >= 1, "bits", rule, self.bits)
         envelopes = min(most, out, columns, rank)
         loud, metric = _metric(columns, hessian)
