@@ -20,6 +20,7 @@ from models import quantize as quantization
 from models.bitplane import BitplaneLayer
 from models.cli import run
 from models.codes import Activation
+from models.formats import FORMATS
 from models.formats.ternary import Ternary
 from models.quantize import parts_of
 from models.store import open_layers
@@ -143,6 +144,14 @@ def test_formats_are_listed(call: Call) -> None:
     assert (status, err) == (0, "")
     names = [line.split(":")[0] for line in out.splitlines()]
     assert {"sbvr", "signs", "ternary", "int"} <= set(names)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_are_explained(call: Call, name: str) -> None:
+    status, out, err = call("models", "formats", name)
+    assert (status, err) == (0, "")
+    options = out.splitlines()[0].removeprefix(f"{name}:").split(",")
+    assert all(option.partition("=")[0] in out.split("\n", 1)[1] for option in options)
 
 
 def test_unknown_format(call: Call, tmp_path: Path, llama: Path) -> None:

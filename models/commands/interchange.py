@@ -10,7 +10,7 @@ from models.files import check_output
 from models.store import open_layers
 
 EXAMPLE = "python -m models import model.gguf -o build/imported.safetensors"
-EXPORT = "python -m models export build/ternary.safetensors --to gguf-tq2_0 -o build/ternary.gguf"
+EXPORT = "python -m models export build/bitnet.safetensors --to gguf-tq2_0 -o build/bitnet.gguf"
 
 
 def add(commands: Commands) -> None:

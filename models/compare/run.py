@@ -85,7 +85,11 @@ class Comparison:
     def asked(self, row: Row) -> dict:
         """Return all that decides the figures of a row."""
         plan, calibrate = self.plan, self.plan.calibrate if row.calibrate else "none"
-        changed = {"rotate": row.rotate} if row.rotate else {}  # others' records are older than it
+        changed: dict[str, int | str] = {}
+        if row.rotate:
+            changed["rotate"] = row.rotate  # others' records are older than it
+        if Path(calibrate).is_file():
+            changed["calibrate_sha256"] = hashlib.sha256(Path(calibrate).read_bytes()).hexdigest()
         text = hashlib.sha256(self._windows.numpy().tobytes()).hexdigest()
         return {
             "quantize": {
