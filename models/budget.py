@@ -15,7 +15,8 @@ from models.codes import Activation
 from models.files import blaming, whole_file
 from models.formats import parse
 from models.llm import LLM
-from models.quantize import content_of, head_of, parts_of
+from models.quantize import head_of, parts_of
+from models.scores import content_of
 from models.trials import measure, sizes
 
 
@@ -55,7 +56,7 @@ def formats_within(
     """
     if all(parse(text).by_rows for text in formats):
         allocate(sizes(linears, formats), budget)  # what cannot be is refused at once
-    kept, whole = parts_of(file) / "measured.json", info | content_of(llm, windows)
+    kept, whole = parts_of(file) / "measured.json", info | content_of(llm.model, windows)
     measured = _known(kept, whole)
     if measured is None:
         head = head_of(llm, linears)

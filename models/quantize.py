@@ -1,6 +1,5 @@
 """Quantize the linear layers of a model into a file; interrupted work goes on where it stopped."""
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from models.equivalence import Equivalence
 from models.files import blaming, check_output
 from models.formats.spec import Format
 from models.llm import LLM, check_finite, linear_layers
-from models.scores import weights_hash
+from models.scores import content_of
 from models.store import open_layers, save
 
 
@@ -66,7 +65,7 @@ def quantize_model(
         The folder of the file is missing or cannot be written.
     """
     check_output(file)
-    whole = info | content_of(llm, windows)
+    whole = info | content_of(llm.model, windows)
     with _waiting_beside(file) as parts:
         work = _Work(parts, whole, spec, activation, chosen, how or Migration())
         with tqdm(total=len(chosen), desc="quantizing", unit="layer", leave=False) as bar:
@@ -78,14 +77,6 @@ def quantize_model(
 def parts_of(file: Path) -> Path:
     """Return the folder in which finished layers wait until all of them are."""
     return file.with_name(f"{file.name}.parts")
-
-
-def content_of(llm: LLM, windows: Tensor | None) -> dict[str, str]:
-    """Return hashes of what a command only names: the model's weights, and the text."""
-    found = {"weights_sha256": weights_hash(llm.model)}
-    if windows is not None:
-        found["tokens_sha256"] = hashlib.sha256(windows.numpy().tobytes()).hexdigest()
-    return found
 
 
 def choose(llm: LLM, pattern: str = "*", head: bool = False) -> dict[str, nn.Linear]:
