@@ -5,6 +5,7 @@ No architecture is named here: what Transformers loads as a causal language mode
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from models import pretrained
 from models.checks import require
 from models.cli import nearest
+from models.modules import replace_convolutions
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,7 @@ class LLM:
 
 
 def load(source: str) -> LLM:
-    """Load a model.
+    """Load a model, whose linear layers are then ``torch.nn.Linear`` in every family.
 
     Parameters
     ----------
@@ -42,6 +44,7 @@ def load(source: str) -> LLM:
         As ``models.pretrained.read``; one line that names the source.
     """
     model, tokenizer = pretrained.read(source)
+    replace_convolutions(model)
     return LLM(Path(source).resolve().name.removesuffix(".gguf"), model, tokenizer, source)
 
 
@@ -173,6 +176,41 @@ def check_finite(name: str, weight: Tensor) -> None:
         raise ValueError(
             f"layer {name} must have finite weights, got {bad} non-finite of {weight.numel()}"
         )
+
+
+def check_chances(model: PreTrainedModel, tokens: Tensor, chances: Tensor) -> None:
+    """Raise ``ValueError`` if chances of next tokens are no numbers.
+
+    The text names the first linear layer that reads what is not finite, if one does.
+
+    Parameters
+    ----------
+    tokens : int64, (windows, tokens)
+        What the model has read.
+    chances : float, (windows, ...)
+    """
+    bad = ~chances.isfinite().flatten(1).all(1)
+    if not bool(bad.any()):
+        return
+    found: list[str] = []
+
+    def look(name: str, _: nn.Module, args: tuple[Tensor, ...]) -> None:
+        if not bool(args[0].isfinite().all()):
+            found.append(f"inputs of layer {name}")
+
+    hooks = [
+        module.register_forward_pre_hook(partial(look, name))
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+    ]
+    try:
+        with torch.no_grad():
+            model(input_ids=tokens[bad][:1], use_cache=False)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    subject = next(iter(found), "logits of the model")
+    raise ValueError(f"{subject} must be finite, got a NaN or an infinity")
 
 
 def _keep(inputs: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:

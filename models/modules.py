@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from models.bitplane import BitplaneLayer
 from models.checks import require
@@ -51,6 +52,18 @@ class ReferenceLinear(nn.Module):
         super().__init__()
         self.reference = Reference(layer)
 
+    @property
+    def weight(self) -> Tensor:
+        """There is none: a model that reads it, to multiply by itself, cannot have the layer.
+
+        Raises
+        ------
+        ValueError
+            Always.
+        """
+        subject, rule = f"layer {self.reference.layer.name}", "be left out (quantize --layers)"
+        raise ValueError(f"{subject} must {rule}, got a model that reads its weight itself")
+
     def forward(self, x: Tensor) -> Tensor:
         """Multiply; float32, (..., inputs) to (..., out)."""
         return self.reference(x)
@@ -75,9 +88,24 @@ def replace_layers(
             new = stand_in(layer)
         except ValueError as error:
             raise ValueError(f"layer {layer.name}: {error}") from error
-        old = model.get_submodule(layer.name)
-        everywhere = [
-            name for name, have in model.named_modules(remove_duplicate=False) if have is old
-        ]
-        for name in everywhere:
-            model.set_submodule(name, new)
+        _replace(model, model.get_submodule(layer.name), new)
+
+
+def replace_convolutions(model: PreTrainedModel) -> None:
+    """Put linear layers in place of GPT-2's ``Conv1D``, which are such with weights transposed.
+
+    What the model computes stays, but for rounding.
+    """
+    for module in list(model.modules()):
+        if isinstance(module, Conv1D):
+            linear = nn.Linear(module.nx, module.nf, device="meta")
+            linear.weight = nn.Parameter(module.weight.detach().T.contiguous())
+            linear.bias = module.bias
+            _replace(model, module, linear)
+
+
+def _replace(model: PreTrainedModel, old: nn.Module, new: nn.Module) -> None:
+    """Replace a module under all of its names."""
+    every = [name for name, have in model.named_modules(remove_duplicate=False) if have is old]
+    for name in every:
+        model.set_submodule(name, new)

@@ -20,6 +20,7 @@ from models.codes import Activation
 from models.equivalence import Equivalence
 from models.files import blaming, check_output
 from models.formats.spec import Format
+from models.left import say_left
 from models.llm import LLM, check_finite, linear_layers
 from models.scores import content_of
 from models.store import open_layers, save
@@ -196,3 +197,4 @@ def _all_layers(
         change = Equivalence(rotation=how.rotation) if how.rotation else None
         wanted = wanted_of(name, linear.weight.detach(), linear.bias, change)
         yield work.finished(name) or work.quantized(wanted)
+    say_left(llm.model)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-from models.llm import LLM
+from models.llm import LLM, check_chances
 
 SEED = 0
 
@@ -40,6 +40,11 @@ def output_sensitivity(
     -------
     dict of float32, (out,)
         Zeros for layers that are not used.
+
+    Raises
+    ------
+    ValueError
+        The model's logits are not finite.
     """
     where, before = device or torch.device("cpu"), llm.model.device
     nn.Module.to(llm.model, where)
@@ -48,8 +53,9 @@ def output_sensitivity(
     with _gradients(llm, linears, sums):
         for window in tqdm(windows, desc="sensitivity", unit="window", leave=False):
             logits = llm.model(input_ids=window[None].to(where), use_cache=False).logits[0]
-            chances = logits.detach().softmax(-1).cpu()
-            words = torch.multinomial(chances, 1, generator=random).to(where)
+            chances = logits.detach().softmax(-1)
+            check_chances(llm.model, window[None].to(where), chances[None])
+            words = torch.multinomial(chances.cpu(), 1, generator=random).to(where)
             cross_entropy(logits, words[:, 0], reduction="sum").backward()
     nn.Module.to(llm.model, before)
     return {name: total.cpu() / windows.numel() for name, total in sums.items()}

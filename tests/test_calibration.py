@@ -61,6 +61,8 @@ def windows(count: int = 6, seed: int = 3) -> Tensor:
          [False, True, False, True]),
         ("opt", [["q_proj", "k_proj", "v_proj"], ["out_proj"], ["fc1"], ["fc2"]],
          [False, True, False, True]),
+        ("falcon", [["query_key_value"], ["dense"], ["dense_h_to_4h"], ["dense_4h_to_h"]],
+         [False, True, False, True]),
     ],
 )  # fmt: skip
 def test_groups_of_a_family(family: str, names: list[list[str]], additive: list[bool]) -> None:
@@ -209,7 +211,7 @@ def test_means_are_weighted() -> None:
     assert torch.equal(torch.stack([sums.low, sums.high]), torch.stack([*x.aminmax(dim=0)]))
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen2", "gpt_neox", "opt"])
+@pytest.mark.parametrize("family", ["llama", "qwen2", "gpt_neox", "opt", "falcon"])
 def test_fine_layers_change_nothing(family: str) -> None:
     model = tiny_llm(family)
 
@@ -324,6 +326,17 @@ def test_changes_of_inputs_are_exact(family: str, method: Method, rotation: int)
         with torch.no_grad():
             got = other.model(input_ids=text).logits
         torch.testing.assert_close(got, own, atol=2e-3 * float(own.abs().max()), rtol=0.0)
+
+
+def test_added_in_place() -> None:
+    """Falcon adds what attention puts out to what its last layer does, in place."""
+    model = tiny_llm("falcon")
+    blocks, hidden = blocks_of(model.model, windows()[:1])
+    whole = trace(blocks[0], groups_of(blocks[0], hidden), hidden)
+    assert whole.result is not None
+    last = whole.added[-1]
+    assert last is not None
+    torch.testing.assert_close(whole.before(len(whole.added) - 1) + last, whole.result[0])
 
 
 def test_scale_of_a_norm() -> None:

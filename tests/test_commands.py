@@ -22,6 +22,7 @@ from models.cli import run
 from models.codes import Activation
 from models.formats import FORMATS
 from models.formats.ternary import Ternary
+from models.notes import say_once
 from models.quantize import parts_of
 from models.store import open_layers
 
@@ -174,12 +175,54 @@ def test_no_layer_fits_the_pattern(call: Call, tmp_path: Path, llama: Path) -> N
 
 
 def test_model_without_linear_layers(call: Call, tmp_path: Path) -> None:
-    source = tiny.save(tmp_path / "gpt2", "gpt2")
+    source = tiny.save(tmp_path / "llama")
+    config = source / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"num_hidden_layers": 0}))
     line = error(
         call("models", "quantize", source, "--format", "ternary", "-o", tmp_path / "f"), "models"
     )
-    assert line == "gpt2 must have linear layers (torch.nn.Linear), got a GPT2LMHeadModel"
+    assert line == "llama must have linear layers (torch.nn.Linear), got a LlamaForCausalLM"
     assert not (tmp_path / "f").exists()
+
+
+@pytest.mark.parametrize("family", ["gpt2", "falcon", "mixtral"])
+def test_families_are_quantized_and_evaluated(
+    call: Call,
+    tmp_path: Path,
+    family: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source, text, file = tiny.save(tmp_path / family, family), tmp_path / "text", tmp_path / "f"
+    text.write_text("on two o n " * 32, "utf-8")
+    say_once.cache_clear()
+    code, _, err = call("models", "quantize", source, "--format", "int:bits=8,group=8", "-o", file,
+                        "--calibrate", text, "--windows", 8)  # fmt: skip
+    assert code == 0, err
+    assert [line.split(":")[0] for line in caplog.messages] == ["left in float"] * (
+        family == "mixtral"
+    )
+    code, out, err = call("models", "eval", file, "--text", text, "--context", 16, "--json")
+    assert code == 0, err
+    own, *others = (one["perplexity"] for one in json.loads(out)["results"])
+    assert others == pytest.approx([own, own], rel=0.02), "as fine codes and weights give"
+
+
+def test_weights_that_a_model_reads_itself(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source, text, file = tiny.save(tmp_path / "mamba", "mamba"), tmp_path / "text", tmp_path / "f"
+    text.write_text("on two o n " * 32, "utf-8")
+    arguments = ["quantize", source, "--format", "int:bits=8,group=2", "-o", file]
+    code, _, err = call("models", *arguments, "--calibrate", text, "--windows", 2)
+    assert code == 0, err
+    line = error(call("models", "eval", file, "--text", text, "--context", 16), "models")
+    name = "backbone.layers.0.mixer.dt_proj"
+    assert line == (
+        f"layer {name} must be left out (quantize --layers), got a model that reads its weight itself"
+    )
 
 
 def test_non_finite_weights(call: Call, tmp_path: Path) -> None:

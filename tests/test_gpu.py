@@ -22,7 +22,8 @@ from models.gpu.kernels import (
     Kernels,
 )
 from models.gpu.layout import pack_bits, pack_stage, pack_tokens
-from models.gpu.linear import GpuLinear, say_once
+from models.gpu.linear import GpuLinear
+from models.notes import say_once
 from models.reference import run
 
 

@@ -1,6 +1,7 @@
 """Linear layers and activations of Transformers models of several families."""
 
 import re
+from pathlib import Path
 
 import pytest
 import tiny
@@ -8,12 +9,17 @@ import torch
 from torch import nn
 
 from models import llm
+from models.left import say_left
+from models.modules import replace_convolutions
+from models.notes import say_once
 
 PROMPT = "on two on"
 
 
 def tiny_llm(family: str) -> llm.LLM:
-    return llm.LLM(family, tiny.model(family), tiny.tokenizer(), "memory")
+    model = tiny.model(family)
+    replace_convolutions(model)
+    return llm.LLM(family, model, tiny.tokenizer(), "memory")
 
 
 @pytest.mark.parametrize(
@@ -23,6 +29,8 @@ def tiny_llm(family: str) -> llm.LLM:
         ("qwen2", 7, "model.layers.0.self_attn.q_proj"),
         ("gpt_neox", 4, "gpt_neox.layers.0.attention.query_key_value"),
         ("opt", 6, "model.decoder.layers.0.self_attn.k_proj"),
+        ("gpt2", 4, "transformer.h.0.attn.c_attn"),
+        ("falcon", 4, "transformer.h.0.self_attention.query_key_value"),
     ],
 )
 def test_layers_of_a_family(family: str, each: int, first: str) -> None:
@@ -37,9 +45,43 @@ def test_layers_of_a_family(family: str, each: int, first: str) -> None:
 
 
 def test_model_without_linear_layers() -> None:
-    message = r"^gpt2 must have linear layers \(torch.nn.Linear\), got a GPT2LMHeadModel$"
+    model = tiny_llm("llama")
+    model.model.set_submodule("model.layers", nn.ModuleList())
+    message = r"^llama must have linear layers \(torch.nn.Linear\), got a LlamaForCausalLM$"
     with pytest.raises(ValueError, match=message):
-        llm.linear_layers(tiny_llm("gpt2"))
+        llm.linear_layers(model)
+
+
+def test_convolutions_become_linear_layers(tmp_path: Path) -> None:
+    """GPT-2 keeps its matrices transposed; its head is its embedding."""
+    loaded, own = llm.load(str(tiny.save(tmp_path / "gpt2", "gpt2"))), tiny.model("gpt2")
+    tokens = torch.randint(len(tiny.WORDS), (3, tiny.POSITIONS))
+    with torch.no_grad():
+        got, want = (model(input_ids=tokens).logits for model in (loaded.model, own))
+    torch.testing.assert_close(got, want)
+    layer = llm.linear_layers(loaded)["transformer.h.1.mlp.c_fc"]
+    assert torch.equal(layer.weight.T, own.get_submodule("transformer.h.1.mlp.c_fc").weight)
+    assert (layer.in_features, layer.out_features) == (tiny.HIDDEN, 4 * tiny.HIDDEN)
+    head, embedding = loaded.model.get_output_embeddings(), loaded.model.get_input_embeddings()
+    assert head.weight is embedding.weight
+
+
+@pytest.mark.parametrize("family", [*tiny.FAMILIES])
+def test_what_stays_in_float_is_said(family: str, caplog: pytest.LogCaptureFixture) -> None:
+    say_once.cache_clear()
+    model = tiny.model(family)
+    replace_convolutions(model)
+    say_left(model)
+    wanted = {
+        "mixtral": (49408, 89, 6, "model.layers.0.mlp.experts.gate_up_proj"),
+        "mamba": (2560, 13, 4, "backbone.layers.0.mixer.A_log"),
+    }
+    assert caplog.messages == [
+        f"left in float: {weights} weights in no linear layer ({part} % of all in matrices), "
+        f"in {count} parameters such as {largest}"
+        for key, (weights, part, count, largest) in wanted.items()
+        if key == family
+    ]
 
 
 @pytest.mark.parametrize("ending", ["model.layers.1.mlp.down_proj", "1.mlp.down_proj"])
@@ -77,7 +119,7 @@ def test_capture_is_what_the_layer_reads() -> None:
     assert all(torch.equal(x, want) for x in got.values())
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen2", "gpt_neox", "opt"])
+@pytest.mark.parametrize("family", ["llama", "qwen2", "gpt_neox", "opt", "gpt2", "falcon"])
 def test_capture_of_every_layer(family: str) -> None:
     model = tiny_llm(family)
     layers = llm.linear_layers(model)

@@ -31,6 +31,10 @@ FAMILIES = {
     "gpt_neox": COMMON | {"intermediate_size": INNER},
     "opt": COMMON | {"ffn_dim": INNER, "word_embed_proj_dim": HIDDEN},
     "gpt2": COMMON,
+    "falcon": COMMON | {"alibi": False},
+    "mixtral": COMMON
+    | {"intermediate_size": INNER, "num_key_value_heads": 2, "num_local_experts": 4},
+    "mamba": COMMON | {"expand": 2},
 }
 
 

@@ -114,6 +114,8 @@ def _os_plus(inputs: Inputs, weights: Tensor, activation: Activation) -> Choice:
     wanted = rest @ weights.T
     best, least = torch.ones_like(reach), torch.inf
     top = float(reach.max())
+    if not top:
+        return shift, None
     for step in range(THRESHOLDS):
         limit = top * (1 - step / THRESHOLDS)
         scale = 1 / (reach / limit).clamp(min=1.0)

@@ -1,6 +1,7 @@
 """What reaches each linear layer, in the float model and behind layers quantized so far."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from models.calibration.trace import Group, Trace, groups_of, norm_scale, trace
 from models.calibration.wanted import Sums, Wanted, targets
 from models.codes import Activation
 from models.llm import LLM, linear_layers
+from models.notes import say_once
 
 
 def calibrate(
@@ -43,7 +45,7 @@ def calibrate(
     known : callable
         Returns the layer of a name if an earlier run left it.
     head : str
-        Name of the layer of the logits, which stays as it is without.
+        Name of the layer of the logits, one of ``names``; it stays as it is without.
     names : collection of str or None
         Full names of the layers that may be quantized; what only others need is left out. None
         for all layers.
@@ -51,18 +53,24 @@ def calibrate(
         Of the streams; Hessians are summed in float32.
     device : torch.device or None
         Where streams are computed; the CPU if not said. Targets are made on the CPU.
+
+    Raises
+    ------
+    ValueError
+        Layers read what is not finite, or too large; the text names them.
     """
     blocks, _ = blocks_of(llm.model, windows[:1])
     device = device or torch.device("cpu")
     own = [embedded(llm.model, blocks[0], window[None]).to(device, dtype) for window in windows]
     seen, left = own, None if names is None else set(names)
+    singular: list[str] = []
     plans: dict[tuple[type, tuple[str, ...]], list[Group]] = {}
     for block in blocks:
         linears = block.linears()
         mine = {f"{block.name}.{name}" for name in linears}
         if left is not None:
             if not left:
-                return
+                break
             mine &= left
             left -= mine
         if not mine:
@@ -84,7 +92,9 @@ def calibrate(
             layers = {name: known(name) for name in full}
             if any(layer is None for layer in layers.values()):
                 bias = linears[group.names[0]].bias
-                sums = _sums(coded, groups, index, traces, seen, bias)
+                with _naming(full):
+                    sums = _sums(coded, groups, index, traces, seen, bias)
+                singular += [name for name in full if sums.singular and name in mine]
                 width = len(sums.mean)
                 gamma = None if group.norm is None else norm_scale(block, group.norm, width)
                 for wanted in targets(full, group.additive, sums, gamma, how, activation):
@@ -105,10 +115,24 @@ def calibrate(
                 head_inputs(llm.model, module, blocks, window[None], hidden.cpu())
                 for hidden in (other, mine)
             )
-            sums.add(x, y, torch.ones(len(x)))
+            with _naming([head]):
+                sums.add(x, y, torch.ones(len(x)))
+        singular += [head] if sums.singular else []
         for wanted in targets({head: module}, False, sums, None, how, activation):
             if (layer := quantized(wanted)) is not None:
                 yield layer
+    if singular:
+        why = "fewer calibration tokens than inputs, or inputs that are always zero (damped)"
+        say_once(f"{len(singular)} of the layers have {why}, such as {singular[0]}")
+
+
+@contextmanager
+def _naming(layers: Collection[str]) -> Iterator[None]:
+    """Let a ``ValueError`` name the layers that it is about."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{', '.join(layers)}: {error}") from error
 
 
 def _sums(

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from models.checks import require
 from models.fetch import cache_folder
 from models.files import whole_file
-from models.llm import LLM
+from models.llm import LLM, check_chances
 from models.scores import fingerprint
 
 ITSELF = "self"
@@ -46,7 +46,8 @@ def calibration_windows(
     Raises
     ------
     ValueError
-        There are too few tokens, or the context does not fit the model.
+        There are too few tokens, the context does not fit the model, or what it makes up is not
+        finite.
     OSError
         There is no such file or data set.
     """
@@ -146,6 +147,7 @@ def _continued(
             result = model(input_ids=tokens[:, -1:], past_key_values=past, use_cache=True)
             past = result.past_key_values
             chances = torch.softmax(result.logits[:, -1].float(), dim=1)
+            check_chances(model, tokens, chances)
             tokens = torch.cat([tokens, torch.multinomial(chances, 1, generator=random)], 1)
             bar.update()
     return tokens.cpu()

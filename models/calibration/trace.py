@@ -121,7 +121,8 @@ def trace(block: Block, groups: list[Group], hidden: Tensor, last: int | None = 
             raise Reached
 
     def wrote(group: Group, y: Tensor) -> None:
-        added.append(y.detach().flatten(0, -2) if group.additive else None)
+        # A copy: models may add to what a layer puts out, in place.
+        added.append(y.detach().flatten(0, -2).clone() if group.additive else None)
 
     hooks = []
     for index, group in enumerate(groups):
@@ -156,7 +157,8 @@ def _silent(modules: list[nn.Linear], output: Tensor | None = None) -> Iterator[
     """Let linear layers put out zeros, or the first of them a given tensor."""
     hooks = [module.register_forward_hook(_writing(torch.zeros_like)) for module in modules]
     if output is not None:
-        hooks.append(modules[0].register_forward_hook(_writing(lambda y: output.reshape(y.shape))))
+        given = _writing(lambda y: output.reshape(y.shape).clone())  # as `trace` does
+        hooks.append(modules[0].register_forward_hook(given))
     with _hooked(hooks):
         yield
 

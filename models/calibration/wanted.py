@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.calibration.migration import Inputs, Migration, equivalence
+from models.checks import require
 from models.codes import Activation
 from models.equivalence import Equivalence
 
@@ -14,6 +15,10 @@ DAMPING = 0.01
 """Part of the mean of a Hessian's diagonal that keeps a target near the float weights."""
 SAMPLE = 256
 """Tokens on which changes of inputs are tried."""
+DEAD = 1e-20
+"""Least mean square of inputs that counts; below, as if they were alike and of this one."""
+LARGEST = 1e15
+"""What inputs stay below: float32 holds sums of the squares of so large ones."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +74,27 @@ class Sums:
         outputs.
     low, high : float32, (in,)
         Least and largest inputs.
+    tokens : int
     """
 
     def __init__(self) -> None:
-        self.weight = 0.0
+        self.weight, self.tokens = 0.0, 0
         self.hessian = self.cross = self.mean = torch.zeros(())
         self.low = self.high = self.sample = torch.zeros(0)
 
     def add(self, x: Tensor, y: Tensor, weights: Tensor) -> None:
-        """Add tokens; float32, (tokens, in), (tokens, in or out) and (tokens,)."""
+        """Add tokens; float32, (tokens, in), (tokens, in or out) and (tokens,).
+
+        Raises
+        ------
+        ValueError
+            One, or the inverse of a weight, is not finite, or too large for sums to be.
+        """
+        for values in (x, y, 1 / weights):
+            bad = int((~(values.abs() < LARGEST)).sum())
+            got = f"{bad} of {values.numel()} that are not"
+            require(not bad, "calibration inputs", f"be finite and below {LARGEST:.0e}", got)
+        self.tokens += len(x)
         before, self.weight = self.weight, self.weight + float(weights.sum())
         old, new = before / self.weight, 1 / self.weight
         counted = x * weights[:, None]
@@ -96,6 +113,11 @@ class Sums:
         """Bring the means to the CPU, wherever tokens were."""
         for name in ("hessian", "cross", "mean", "low", "high", "sample"):
             setattr(self, name, getattr(self, name).cpu())
+
+    @property
+    def singular(self) -> bool:
+        """Whether there are fewer tokens than inputs, or inputs that are always zero."""
+        return self.tokens < len(self.mean) or not bool(self.hessian.diagonal().all())
 
     def inputs(self, gamma: Tensor | None) -> Inputs:
         """Return what is known of the inputs."""
@@ -123,11 +145,14 @@ def targets(
     """
     weights = {name: linear.weight.detach() for name, linear in linears.items()}
     change = equivalence(how, sums.inputs(gamma), torch.cat(list(weights.values())), activation)
-    hessian = sums.hessian
+    hessian, cross = sums.hessian, sums.cross
+    if float(hessian.diagonal().mean()) < DEAD:
+        hessian = cross = DEAD * torch.eye(len(hessian))
+        additive = False
     damped = hessian + DAMPING * hessian.diagonal().mean() * torch.eye(len(hessian))
     root = torch.linalg.cholesky(damped.double())
     for name, weight in weights.items():
-        moment = sums.cross if additive else weight @ sums.cross
+        moment = cross if additive else weight @ cross
         lacking = (moment - weight @ hessian).double()
         target = weight + torch.cholesky_solve(lacking.T, root).T.float()
         bias = linears[name].bias

@@ -1,6 +1,5 @@
 """The module that replaces linear layers, and its operator, opaque to PyTorch's compiler."""
 
-import logging
 from collections.abc import Sequence
 from functools import cache, cached_property
 from itertools import count
@@ -14,13 +13,8 @@ from models.gpu.build import ARCHITECTURES, gpu_library
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels, MixedExecution, uncovered
 from models.gpu.plain import REALS
+from models.notes import say_once
 from models.reference import Reference
-
-
-@cache
-def say_once(text: str) -> None:
-    """Log a line the first time it is said."""
-    logging.getLogger("planesmith").warning(text)
 
 
 @cache
