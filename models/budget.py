@@ -1,20 +1,23 @@
-"""Formats chosen layer by layer within a budget, once: an interrupted run goes on with them."""
+"""Formats chosen layer by layer within a budget; what was measured waits for the next try."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from models.allocation import allocate
+from models.allocation import Candidate, Choices, allocate
 from models.calibration.migration import Migration
 from models.checks import require
 from models.codes import Activation
 from models.files import blaming, whole_file
+from models.formats import parse
 from models.llm import LLM
 from models.quantize import head_of, parts_of
-from models.trials import measure
+from models.scores import content_of
+from models.trials import measure, sizes
 
 
 def formats_within(
@@ -31,14 +34,15 @@ def formats_within(
 ) -> dict[str, str]:
     """Choose one of the formats for each layer.
 
-    The choice waits with the finished layers of :func:`models.quantize.quantize_model`.
+    What was measured waits with the finished layers of :func:`models.quantize.quantize_model`, for
+    this budget or another.
 
     Parameters
     ----------
     budget : float
         Bits a weight, of all layers together.
     file, info, device
-        As :func:`models.quantize.quantize_model` takes them.
+        As :func:`models.quantize.quantize_model` takes them; the info without the budget.
 
     Returns
     -------
@@ -50,18 +54,31 @@ def formats_within(
     ValueError
         The budget is too small, or the text does not reach a layer.
     """
-    kept = parts_of(file) / "formats.json"
-    if kept.exists():
-        found = json.loads(kept.read_text("utf-8"))
-        if found["info"] == info:
-            return found["formats"]
-    head = head_of(llm, linears)
-    measured = measure(llm, windows, linears, formats, how, activation, head, device)
-    missed = [name for name in linears if name not in measured]
-    require(not missed, "layers", "be reached by the text", f"{missed[:1]} that is not")
-    chosen = {name: one.format for name, one in allocate(measured, budget).items()}
-    with blaming(file):
-        kept.parent.mkdir(exist_ok=True)
+    if all(parse(text).by_rows for text in formats):
+        allocate(sizes(linears, formats), budget)  # what cannot be is refused at once
+    kept, whole = parts_of(file) / "measured.json", info | content_of(llm.model, windows)
+    measured = _known(kept, whole)
+    if measured is None:
+        head = head_of(llm, linears)
+        measured = measure(llm, windows, linears, formats, how, activation, head, device)
+        missed = [name for name in linears if name not in measured]
+        require(not missed, "layers", "be reached by the text", f"{missed[:1]} that is not")
+        with blaming(file):
+            kept.parent.mkdir(exist_ok=True)
         with whole_file(kept) as part:
-            part.write_text(json.dumps({"info": info, "formats": chosen}), "utf-8")
-    return chosen
+            layers = {name: asdict(one) for name, one in measured.items()}
+            part.write_text(json.dumps({"info": whole, "layers": layers}), "utf-8")
+    return {name: one.format for name, one in allocate(measured, budget).items()}
+
+
+def _known(kept: Path, info: dict[str, str]) -> dict[str, Choices] | None:
+    """Return what an earlier run of this very model and text measured, if one did."""
+    if not kept.exists():
+        return None
+    found = json.loads(kept.read_text("utf-8"))
+    if found["info"] != info:
+        return None
+    return {
+        name: Choices(one["weights"], [Candidate(**tried) for tried in one["candidates"]])
+        for name, one in found["layers"].items()
+    }

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from models.checks import require
 from models.cli import nearest
 from models.fetch import cache_folder
-from models.llm import LLM, linear_layers
+from models.llm import LLM, linear_layers, window_of
 from models.modules import DenseLinear, ReferenceLinear, replace_layers
 from models.scores import Score, fingerprint, score
 from models.store import BitplaneFile
 
 VERSION = 1
 """Part of the name of kept scores; to be raised whenever the reference computes otherwise."""
+CONTEXT = 1024
 FAKE = "fake quant"
 HEADER = "version      perplexity  to float  bits/weight   size MB   seconds   peak MB"
 STAND_INS = {FAKE: DenseLinear, "integer": ReferenceLinear}
@@ -59,8 +60,13 @@ class Result:
     reason: str = ""
 
 
-def read_windows(llm: LLM, text: Path, tokens: int, context: int) -> Tensor:
+def read_windows(llm: LLM, text: Path, tokens: int, context: int | None) -> Tensor:
     """Cut the beginning of a text into windows.
+
+    Parameters
+    ----------
+    context : int or None
+        Tokens a window; 1024 when None, or what the model can read if that is less.
 
     Returns
     -------
@@ -74,10 +80,7 @@ def read_windows(llm: LLM, text: Path, tokens: int, context: int) -> Tensor:
     OSError
         There is no such file.
     """
-    most = getattr(llm.model.config.get_text_config(), "max_position_embeddings", None)
-    require(context >= 2, "context", "be 2 tokens or more", context)
-    if most:
-        require(context <= most, "context", f"be at most the model's {most} tokens", context)
+    context = window_of(llm, context, CONTEXT)
     require(tokens >= context, "tokens", f"be at least one window of {context}", tokens)
     if not text.is_file():
         got = "a folder" if text.is_dir() else "none"

@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all, and users' TOML."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -9,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+"""Errors of a write for which there is no room."""
 
 
 def read_toml(file: Path) -> dict[str, Any]:
@@ -29,6 +33,17 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ValueError(f"{file} must be TOML, got: {error}") from error
 
 
+def check_output(path: Path) -> None:
+    """Check that a file can be written: before the work that makes it.
+
+    Raises
+    ------
+    OSError
+        As :func:`whole_file`.
+    """
+    _beside(path).unlink()
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path to write; it becomes ``path`` when the block ends without an error.
@@ -39,20 +54,17 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        The folder is missing or cannot be written, or ``path`` is a folder or a device.
+        The folder is missing, full or cannot be written, or ``path`` is a folder or a device.
     """
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} must be a file, got a folder")
-    if path.exists() and not path.is_file():
-        raise OSError(f"{path} must be a file, got a device or pipe")
-    with blaming(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    part = _beside(path)
     try:
         yield part
         part.chmod(0o644)
         part.replace(path)
+    except OSError as error:
+        if error.errno in FULL:
+            raise _blamed(path, error) from error
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -93,7 +105,7 @@ def blaming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise type(error)(f"{path} must be writable, got: {error.strerror}") from error
+        raise _blamed(path, error) from error
 
 
 @contextmanager
@@ -102,3 +114,19 @@ def alone_in(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _beside(path: Path) -> Path:
+    """Make an empty temporary file beside the one that is to be written."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} must be a file, got a folder")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} must be a file, got a device or pipe")
+    with blaming(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    return Path(name)
+
+
+def _blamed(path: Path, error: OSError) -> OSError:
+    return type(error)(f"{path} must be writable, got: {error.strerror}")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from models import pretrained
+from models.checks import require
 from models.cli import nearest
 from models.modules import replace_convolutions
 
@@ -149,6 +150,23 @@ def tokens_of(llm: LLM, prompt: str, more: int = 0) -> Tensor:
         room = f"{most - more} tokens{f' before {more} more' if more else ''}"
         raise ValueError(f"prompt must have at most {room}, got {tokens.shape[1]}")
     return tokens
+
+
+def window_of(llm: LLM, context: int | None, default: int) -> int:
+    """Return the tokens of a window: those asked for, else as many as usual and the model allow.
+
+    Raises
+    ------
+    ValueError
+        Those asked for are fewer than 2, or more than the model can read.
+    """
+    most = getattr(llm.model.config.get_text_config(), "max_position_embeddings", None)
+    if context is None:
+        return min(default, most or default)
+    require(context >= 2, "context", "be 2 tokens or more", context)
+    if most:
+        require(context <= most, "context", f"be at most the model's {most} tokens", context)
+    return context
 
 
 def check_finite(name: str, weight: Tensor) -> None:

@@ -118,6 +118,10 @@ def _converted(path: Path) -> Path:
 
 def from_hub(name: str) -> Path:
     """Return the folder with the Hub's model of that name, downloaded or found in its cache."""
+    if name.startswith(("/", ".", "~")) or name.endswith(".gguf"):
+        raise FileNotFoundError(
+            f"model must be {FORMS}, got '{name}'; there is no such file or folder"
+        )
     try:
         with quiet(bars=True):
             folder = snapshot_download(

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,10 +18,11 @@ from models.calibration.wanted import Wanted, wanted_of
 from models.cli import nearest
 from models.codes import Activation
 from models.equivalence import Equivalence
-from models.files import blaming
+from models.files import blaming, check_output
 from models.formats.spec import Format
 from models.left import say_left
 from models.llm import LLM, check_finite, linear_layers
+from models.scores import content_of
 from models.store import open_layers, save
 
 
@@ -37,8 +39,8 @@ def quantize_model(
 ) -> None:
     """Quantize layers one by one and write them to a file.
 
-    Finished layers wait in a folder beside the file, from which the same command goes on after
-    an interruption; it is removed in the end.
+    Finished layers wait in a folder beside the file, from which the same command, on the same
+    weights and text, goes on after an interruption; it is removed in the end.
 
     Parameters
     ----------
@@ -63,15 +65,14 @@ def quantize_model(
     OSError
         The folder of the file is missing or cannot be written.
     """
-    parts = parts_of(file)
-    with blaming(file):
-        parts.mkdir(exist_ok=True)
-    work = _Work(parts, info, spec, activation, chosen, how or Migration())
-    with tqdm(total=len(chosen), desc="quantizing", unit="layer", leave=False) as bar:
-        for _ in _all_layers(llm, work, windows, device):
-            bar.update()
-    save(file, map(work.layer, chosen), info)
-    shutil.rmtree(parts)
+    check_output(file)
+    whole = info | content_of(llm.model, windows)
+    with _waiting_beside(file) as parts:
+        work = _Work(parts, whole, spec, activation, chosen, how or Migration())
+        with tqdm(total=len(chosen), desc="quantizing", unit="layer", leave=False) as bar:
+            for _ in _all_layers(llm, work, windows, device):
+                bar.update()
+        save(file, map(work.layer, chosen), info)
 
 
 def parts_of(file: Path) -> Path:
@@ -87,7 +88,7 @@ def choose(llm: LLM, pattern: str = "*", head: bool = False) -> dict[str, nn.Lin
     pattern : str
         Shell pattern of the layers' names.
     head : bool
-        With the layer that gives the logits.
+        With the layer that gives the logits, whatever the pattern.
 
     Raises
     ------
@@ -95,12 +96,14 @@ def choose(llm: LLM, pattern: str = "*", head: bool = False) -> dict[str, nn.Lin
         No layer fits the pattern, or one has weights that are not finite.
     """
     layers = linear_layers(llm, head)
-    chosen = {name: layer for name, layer in layers.items() if fnmatch(name, pattern)}
-    if not chosen:
+    fits = [name for name in layers if fnmatch(name, pattern)]
+    if not fits:
         raise ValueError(
             f"layers must be some of the model's {len(layers)}, got '{pattern}'; "
             f"{nearest(pattern, layers)}"
         )
+    wanted = {*fits, head_of(llm, layers)}
+    chosen = {name: layer for name, layer in layers.items() if name in wanted}
     for name, layer in chosen.items():
         check_finite(name, layer.weight)
     return chosen
@@ -110,6 +113,21 @@ def head_of(llm: LLM, layers: Mapping[str, nn.Linear]) -> str:
     """Return the name of the layer that gives the logits if it is among these, else nothing."""
     last = llm.model.get_output_embeddings()
     return next((name for name, linear in layers.items() if linear is last), "")
+
+
+@contextmanager
+def _waiting_beside(file: Path) -> Iterator[Path]:
+    """Give the folder in which finished layers wait; it goes when they are written, or are none."""
+    parts = parts_of(file)
+    with blaming(file):
+        parts.mkdir(exist_ok=True)
+    try:
+        yield parts
+    except BaseException:
+        with suppress(OSError):  # there is something in it
+            parts.rmdir()
+        raise
+    shutil.rmtree(parts)
 
 
 class _Work:

@@ -97,6 +97,14 @@ def weights_hash(model: PreTrainedModel) -> str:
     return digest.hexdigest()
 
 
+def content_of(model: PreTrainedModel, windows: Tensor | None) -> dict[str, str]:
+    """Return hashes of what a command only names: the model's weights, and the text."""
+    found = {"weights_sha256": weights_hash(model)}
+    if windows is not None:
+        found["tokens_sha256"] = hashlib.sha256(windows.numpy().tobytes()).hexdigest()
+    return found
+
+
 def _losses(model: PreTrainedModel, windows: Tensor) -> list[float]:
     windows = windows.to(model.device)
     with torch.no_grad():

@@ -19,6 +19,8 @@ from models.parts import describe, restore
 from models.tensors import TensorWriter
 
 HEADER = "planesmith"
+FORMATS = "formats"
+"""Key of the info where a file has several formats: JSON, names of layers to formats."""
 VERSION = 3
 """Of the files written; earlier ones are read as well."""
 
@@ -91,6 +93,23 @@ class BitplaneFile:
         if ends:
             raise ValueError(f"{rule}; it could be {' or '.join(ends[:3])}")
         raise ValueError(f"{rule}; {nearest(name, self.names)}")
+
+    def format_of(self, name: str) -> str:
+        """Return the format of a layer, as it was asked for; nothing where the file tells of none.
+
+        Raises
+        ------
+        ValueError
+            The file has several formats, and does not tell whose they are.
+        """
+        if FORMATS not in self.info:
+            several = "budget" in self.info
+            require(not several, str(self.path), "tell each layer's format", "several for all")
+            return self.info.get("format", "")
+        try:
+            return str(json.loads(self.info[FORMATS])[name])
+        except (ValueError, TypeError, LookupError) as error:
+            raise ValueError(f"{self.path} must tell the format of {name}, got none") from error
 
     def layer(self, name: str) -> BitplaneLayer:
         """Read the layer that :meth:`find` finds, and check it like a new one.

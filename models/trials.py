@@ -10,7 +10,7 @@ from tqdm import tqdm
 from models.allocation import Candidate, Choices
 from models.calibration.migration import Migration
 from models.calibration.stream import calibrate
-from models.calibration.wanted import Wanted
+from models.calibration.wanted import Wanted, wanted_of
 from models.codes import Activation
 from models.dense import dense
 from models.formats import parse
@@ -69,6 +69,32 @@ def measure(
 
 
 @one_thread()
+def sizes(linears: Mapping[str, nn.Linear], formats: Sequence[str]) -> dict[str, Choices]:
+    """Return what layers store in formats that quantize rows apart; losses are 0, for unknown.
+
+    No input is asked, so changes of inputs are not counted.
+
+    Raises
+    ------
+    ValueError
+        A layer cannot have one of the formats; the text names it.
+    """
+    known: dict[tuple[torch.Size, bool], list[Candidate]] = {}
+    for name, linear in linears.items():
+        kind = linear.weight.shape, linear.bias is not None
+        if kind not in known:
+            wanted = wanted_of(name, linear.weight.detach(), linear.bias, None)
+            known[kind] = [
+                Candidate(text, _bits(wanted, text, _spread(len(wanted.target), ROWS))[0], 0.0)
+                for text in formats
+            ]
+    return {
+        name: Choices(linear.weight.numel(), known[linear.weight.shape, linear.bias is not None])
+        for name, linear in linears.items()
+    }
+
+
+@one_thread()
 def candidates(
     wanted: Wanted, sensitivity: Tensor, formats: Sequence[str], rows: int = ROWS
 ) -> Choices:
@@ -99,20 +125,31 @@ def candidates(
 def _candidate(wanted: Wanted, sensitivity: Tensor, text: str, rows: int) -> Candidate:
     if wanted.hessian is None:
         raise ValueError(f"layer {wanted.name} must have a Hessian, got none")
-    out = len(wanted.target)
-    some = torch.arange(out)
-    if parse(text).by_rows and rows < out:
-        some = torch.linspace(0, out - 1, rows).round().long()
+    some = _spread(len(wanted.target), rows if parse(text).by_rows else None)
     target = wanted.target[some]
-    bits, values = _tried(wanted, text, some)
-    if len(some) < out:
-        fewer = some[: len(some) // 2]
-        row_bits = (bits - _tried(wanted, text, fewer)[0]) / (len(some) - len(fewer))
-        bits += round(row_bits * (out - len(some)))
+    bits, values = _bits(wanted, text, some)
     lost = expected_loss(values - target, wanted.hessian, sensitivity[some]).sum()
     everything = expected_loss(wanted.target, wanted.hessian, sensitivity)
     part = float(everything[some].sum() / everything.sum().clamp(min=torch.finfo().tiny))
     return Candidate(text, bits, float(lost) / (part or 1.0))
+
+
+def _spread(out: int, rows: int | None) -> Tensor:
+    """Return so many rows, evenly spaced; all where they are no more, or none are said."""
+    if rows is None or rows >= out:
+        return torch.arange(out)
+    return torch.linspace(0, out - 1, rows).round().long()
+
+
+def _bits(wanted: Wanted, text: str, some: Tensor) -> tuple[int, Tensor]:
+    """Return the bits of all rows, by those of some; and the values of these."""
+    bits, values = _tried(wanted, text, some)
+    out = len(wanted.target)
+    if len(some) < out:
+        fewer = some[: len(some) // 2]
+        row_bits = (bits - _tried(wanted, text, fewer)[0]) / (len(some) - len(fewer))
+        bits += round(row_bits * (out - len(some)))
+    return bits, values
 
 
 def _tried(wanted: Wanted, text: str, rows: Tensor) -> tuple[int, Tensor]:

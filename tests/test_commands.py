@@ -1,10 +1,12 @@
 """The command lines: what they print, and one clear line and exit status 2 for bad input."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
@@ -14,11 +16,14 @@ from safetensors.torch import load_file, save_file
 import hwgen.__main__
 import models.__main__
 import sim.__main__
+from models import quantize as quantization
 from models.bitplane import BitplaneLayer
 from models.cli import run
 from models.codes import Activation
+from models.formats import FORMATS
 from models.formats.ternary import Ternary
 from models.notes import say_once
+from models.quantize import parts_of
 from models.store import open_layers
 
 SMALL = ["--pe", "4", "--lanes", "8", "--columns", "64"]
@@ -140,6 +145,14 @@ def test_formats_are_listed(call: Call) -> None:
     assert (status, err) == (0, "")
     names = [line.split(":")[0] for line in out.splitlines()]
     assert {"sbvr", "signs", "ternary", "int"} <= set(names)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_are_explained(call: Call, name: str) -> None:
+    status, out, err = call("models", "formats", name)
+    assert (status, err) == (0, "")
+    options = out.splitlines()[0].removeprefix(f"{name}:").split(",")
+    assert all(option.partition("=")[0] in out.split("\n", 1)[1] for option in options)
 
 
 def test_unknown_format(call: Call, tmp_path: Path, llama: Path) -> None:
@@ -265,6 +278,111 @@ def test_interrupted_quantization_goes_on(
     assert sorted(path.name for path in tmp_path.iterdir()) == [file.name]
     with open_layers(file) as found:
         assert len(found.names) == 14
+
+
+@pytest.mark.parametrize("changed", ["model", "text"])
+def test_layers_of_others_are_not_taken(
+    changed: str, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits beside the output is of the very weights and text, not of the same paths."""
+    source, text, file = tiny.save(tmp_path / "llama"), tmp_path / "text", tmp_path / "f"
+    text.write_text("o n on two " * 30)
+    arguments = ("models", "quantize", source, "--format", "ternary", "--calibrate", text,
+                 "--windows", 4, "-o")  # fmt: skip
+    save, saved = quantization.save, []
+
+    def interrupted(path: Path, *rest: Any) -> None:
+        if len(saved) == 4:
+            raise KeyboardInterrupt
+        saved.append(path)
+        save(path, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(quantization, "save", interrupted)
+        assert call(*arguments, file)[0] == 130
+    assert len(list(parts_of(file).iterdir())) == 4
+    if changed == "text":
+        text.write_text("o two n " * 30)
+    else:
+        other = tiny.model("llama")
+        other.model.layers[0].self_attn.q_proj.weight.data *= -2
+        other.save_pretrained(source)
+    assert call(*arguments, file)[0] == 0
+    assert call(*arguments, tmp_path / "fresh")[0] == 0
+    assert file.read_bytes() == (tmp_path / "fresh").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("folder", "be a file, got a folder"),
+        ("no/x", "be writable, got: No such file or directory"),
+        ("pipe", "be a file, got a device or pipe"),
+    ],
+)
+def test_outputs_are_checked_first(
+    name: str, rule: str, call: Call, tmp_path: Path, layers: Path
+) -> None:
+    """Before the model is read, which is not there."""
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    path, missing = tmp_path / name, tmp_path / "missing"
+    for command in (
+        ["quantize", missing, "--format", "ternary"],
+        ["quantize", missing, "--format", "signs:k=1..2", "--budget", 3],
+        ["train", layers, "--model", missing],
+        ["import", missing],
+        ["export", missing, "--to", "gguf-tq2_0"],
+    ):
+        assert error(call("models", *command, "-o", path), "models") == f"{path} must {rule}"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+@pytest.mark.parametrize("more", [["--format", "signs"], ["--format", "ternary", "--rotate", 7]])
+def test_nothing_stays_where_nothing_was_finished(
+    more: list[object], call: Call, tmp_path: Path, llama: Path
+) -> None:
+    for calibrate in ("none", "self"):
+        arguments = ["quantize", llama, *more, "--calibrate", calibrate, "--windows", 2]
+        error(call("models", *arguments, "-o", tmp_path / "f"), "models")
+        assert not list(tmp_path.iterdir())
+
+
+def test_the_head_comes_with_some_layers(call: Call, tmp_path: Path, llama: Path) -> None:
+    file = tmp_path / "f"
+    arguments = ["quantize", llama, "--format", "ternary", "--calibrate", "none", "--head"]
+    assert call("models", *arguments, "--layers", "*mlp*", "-o", file)[0] == 0
+    with open_layers(file) as opened:
+        assert opened.names[-1] == "lm_head"
+        assert len(opened.names) == 2 * 3 + 1
+    line = error(call("models", *arguments, "--layers", "*nlp*", "-o", file), "models")
+    assert line.startswith("layers must be some of the model's 15, got '*nlp*'; ")
+
+
+def test_usual_contexts_fit_small_models(
+    call: Call, tmp_path: Path, llama: Path, layers: Path
+) -> None:
+    text, out = tmp_path / "text", tmp_path / "out"
+    text.write_text("o n on two " * 30)
+    status, printed, _ = call("models", "eval", layers, "--text", text, "--json")
+    assert (status, json.loads(printed)["context"]) == (0, tiny.POSITIONS)
+    train = ["train", layers, "--text", text, "--windows", 2, "--steps", 1, "--batch", 1, "-o", out]
+    assert call("models", *train)[0] == 0
+    with open_layers(out) as opened:
+        assert opened.info["trained on"] == f"{text}, 2 x {tiny.POSITIONS}"
+    study = ["study", "formats", llama, LAYER, "--text", text, "--format", "ternary"]
+    assert call("models", *study)[0] == 0
+    rule = f"context must be at most the model's {tiny.POSITIONS} tokens, got 99"
+    for command in (["eval", layers, "--text", text], train):
+        assert error(call("models", *command, "--context", 99), "models") == rule
+
+
+@pytest.mark.parametrize("name", ["/nowhere/model", "./nowhere", "nowhere.gguf"])
+def test_missing_models(name: str, call: Call, tmp_path: Path) -> None:
+    for command in (["quantize", name, "--format", "ternary"], ["import", name]):
+        line = error(call("models", *command, "-o", tmp_path / "f"), "models")
+        assert line.endswith(f", got '{name}'; there is no such file or folder")
+    assert not list(tmp_path.iterdir())
 
 
 def test_layer_runs_on_the_circuit(call: Call, layers: Path, tmp_path: Path) -> None:

@@ -262,6 +262,14 @@ def test_options_younger_than_a_record_had_their_defaults(tmp_path: Path) -> Non
     assert read_record(tmp_path / "x", new, {"a": 0, "b": 5}).evaluated == []
 
 
+def test_another_calibration_text_is_another_row(tmp_path: Path) -> None:
+    asked = [{"quantize": {"calibrate_sha256": text}, "evaluate": {}} for text in "ab"]
+    write_record(tmp_path / "x", Record(asked[0], None, [{"y": 3}]))
+    assert [read_record(tmp_path / "x", one).evaluated for one in asked] == [[{"y": 3}], []]
+    write_record(tmp_path / "x", Record({"quantize": {}, "evaluate": {}}, None, [{"y": 3}]))
+    assert read_record(tmp_path / "x", asked[1]).evaluated == [{"y": 3}]
+
+
 # --- table and picture ---
 
 

@@ -219,6 +219,7 @@ def test_windows_do_not_overlap(text: Path) -> None:
     windows = evaluation.read_windows(model, text, 39, CONTEXT)
     assert windows.tolist() == [tokens[n : n + 8] for n in range(0, 32, 8)]
     assert evaluation.read_windows(model, text, 10**9, CONTEXT).shape == (5, 8)
+    assert evaluation.read_windows(model, text, 10**9, None).shape == (2, tiny.POSITIONS)
 
 
 @pytest.mark.parametrize(

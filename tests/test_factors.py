@@ -147,9 +147,13 @@ def test_error_at_one_bit() -> None:
 def test_odd_shapes(spec: str, out: int, columns: int) -> None:
     found = product(spec)
     if found.rank(out, columns) < 1:
-        text = f"bits must leave a layer of {out} x {columns} a rank of 1 or more, got {found.bits}"
-        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        rule = f"or more in a layer of {out} x {columns}, paths {found.shape[0]}, got {found.bits}"
+        with pytest.raises(ValueError, match=rf"^bits must be [\d.]+ {re.escape(rule)}$") as caught:
             layer_of(spec, weights(out, columns))
+        least = float(str(caught.value).split()[3])
+        if least <= 8:
+            assert replace(found, bits=least).rank(out, columns) == 1
+            assert replace(found, bits=least - 2e-4).rank(out, columns) < 1
         return
     layer = layer_of(spec, weights(out, columns))
     assert (layer.out, layer.inputs) == (out, columns)
@@ -389,8 +393,8 @@ def test_bad_options_are_refused(spec: str, text: str) -> None:
 
 @pytest.mark.parametrize("spec", ["dbf", "mdbf"])
 def test_bits_that_leave_no_rank_are_refused(spec: str) -> None:
-    text = "bits must leave a layer of 8 x 8 a rank of 1 or more, got 1.0"
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = r"^bits must be [\d.]+ or more in a layer of 8 x 8, paths 1, got 1.0$"
+    with pytest.raises(ValueError, match=text):
         layer_of(spec, weights(8, 8))
 
 

@@ -1,5 +1,7 @@
 """Files and folders appear whole or not at all."""
 
+import errno
+import os
 import re
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from models.files import alone_in, whole_file, whole_set
+from models.files import alone_in, check_output, whole_file, whole_set
 
 STOPS = [ValueError, KeyboardInterrupt, SystemExit]
 
@@ -127,6 +129,39 @@ def test_a_device_is_not_replaced() -> None:
     line = "^/dev/null must be a file, got a device or pipe$"
     with pytest.raises(OSError, match=line), whole_file(Path("/dev/null")):
         pytest.fail("there must be nothing to write to")
+
+
+def test_outputs_are_checked_before_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    for path, why in (
+        ("", "must be a file, got a folder"),
+        (".", "must be a file, got a folder"),
+        ("..", "must be a file, got a folder"),
+        (str(tmp_path), "must be a file, got a folder"),
+        ("/dev/null", "must be a file, got a device or pipe"),
+        ("pipe", "must be a file, got a device or pipe"),
+        ("no/x", "must be writable, got: No such file or directory"),
+        ("pipe/x", "must be writable, got: Not a directory"),
+    ):
+        with pytest.raises(OSError, match=f"^{re.escape(str(Path(path)))} {why}$"):
+            check_output(Path(path))
+    Path("old").write_text("stays")
+    for name in ("old", "new"):
+        check_output(Path(name))
+    assert names(tmp_path) == ["old", "pipe"]
+    assert Path("old").read_text() == "stays"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_names_the_file(tmp_path: Path, number: int) -> None:
+    path = tmp_path / "file"
+    line = f"^{path} must be writable, got: {os.strerror(number)}$"
+    with pytest.raises(OSError, match=line), whole_file(path):
+        raise OSError(number, os.strerror(number))
+    with pytest.raises(OSError, match="other") as other, whole_file(path):
+        raise OSError(errno.EIO, "other")
+    assert other.value.errno == errno.EIO
 
 
 def test_files_and_folders_are_not_confused(tmp_path: Path) -> None:

@@ -446,6 +446,10 @@ def test_description_is_one_line_that_starts_with_a_spec(name: str) -> None:
         ("signs:group=-1", "group must be 1 or more, got -1"),
         ("signs:scale=row,group=64", "group must be left out with scale row, got 64"),
         ("ternary:group=64", "group must be left out with scale tensor, got 64"),
+        (
+            "ternary:scale=group,scale_type=float16",
+            "scale_type must be left out with scale group, got float16",
+        ),
         ("signs:coef_bits=7", "coef_bits must be from 8 to 16, got 7"),
         ("ternary:scale=group,coef_bits=17", "coef_bits must be from 8 to 16, got 17"),
         (

@@ -234,7 +234,7 @@ def test_scales_of_groups_fit_whole_rows_only(spec: str) -> None:
         ("jsq:bits=9", "bits must be from 2 to 8, got 9"),
         ("sdq:osr=0.5", "osr must be from 1 to 8, got 0.5"),
         ("sdq:osr=9", "osr must be from 1 to 8, got 9.0"),
-        ("sdq:osr=2.3", "osr times block must be a whole number, got 147.2"),
+        ("sdq:osr=2.3", "osr times block must be a whole number, as with osr 2.296875, got 147.2"),
         ("sdq:osr=nan", "osr must be a number, got 'nan'"),
         ("sdq:block=0", "block must be from 1 to 1024, got 0"),
         ("sdq:block=2048", "block must be from 1 to 1024, got 2048"),

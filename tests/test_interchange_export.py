@@ -10,6 +10,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
+import torch
 from gguf import GGMLQuantizationType as Type
 from ggufs import DOWN, HIDDEN, biases, imported, write_model
 
@@ -19,6 +20,7 @@ from models.bitplane import BitplaneLayer
 from models.cli import run
 from models.codes import Activation
 from models.dense import dense
+from models.formats import parse
 from models.formats.ternary import Ternary
 from models.interchange.ternary_blocks import PACKERS, ternary_blocks
 from models.interchange.write import export_layers
@@ -69,6 +71,17 @@ def test_exported_layers_are_read_back(tmp_path: Path, kind: str) -> None:
         assert tensor.tensor_type == Type[kind]
         assert (gguf.dequantize(tensor.data, Type[kind]) == dense(layer)).all()
         assert (dense(back[layer.name]) == dense(layer)).all()
+
+
+@pytest.mark.parametrize("scale", ["tensor", "row"])
+def test_layers_quantized_here_are_exported(scale: str) -> None:
+    weight = np.random.default_rng(0).standard_normal((4, 512)).astype(np.float32)
+    spec = parse(f"ternary:scale={scale},scale_type=float16")
+    hessian = torch.from_numpy(np.cov(np.random.default_rng(1).standard_normal((512, 600))))
+    for inputs in (None, hessian.float()):
+        layer = spec.quantize(weight, "x", Activation(), inputs)
+        packed = ternary_blocks(layer, "TQ2_0")
+        assert (gguf.dequantize(packed, Type["TQ2_0"]) == dense(layer)).all()
 
 
 def test_group_scales_are_exported(tmp_path: Path) -> None:

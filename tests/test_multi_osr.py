@@ -82,7 +82,7 @@ def test_moments_are_those_of_all_weights() -> None:
         (
             Sdq(block=2),
             {"l.0.a": spread(1), "l.1.a": spread(3)},
-            "layer l.0.a: osr times block must be a whole number, got 5.5",
+            "layer l.0.a: osr times block must be a whole number, as with osr 3, got 5.5",
         ),
     ],
 )

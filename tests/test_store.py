@@ -515,9 +515,10 @@ def largest_file(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_full_disk(one: Path) -> None:
+@pytest.mark.parametrize("size", [5, 200, 5000])
+def test_full_disk(one: Path, size: int) -> None:
     before = one.read_bytes()
-    with largest_file(5000), pytest.raises(OSError, match=f"^{one} must be writable, got: .*$"):
+    with largest_file(size), pytest.raises(OSError, match=f"^{one} must be writable, got: .*$"):
         save(one, every_kind(0), {})
     assert one.read_bytes() == before
     assert list(one.parent.iterdir()) == [one]

@@ -1,6 +1,8 @@
 """Training runs on tiny models: they learn, go on where they stopped, and write layers."""
 
+import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from models.modules import ReferenceLinear, replace_layers
 from models.quantize import choose, quantize_model
 from models.store import open_layers, save
 from models.training import run as training
+from models.training.checkpoint import Checkpoint, Interrupts, State
 from models.training.distillation import divergence
 from models.training.run import fixed_planes, train_model
 from models.training.settings import Settings
@@ -171,9 +174,63 @@ def test_settings_are_checked(options: dict, line: str) -> None:
 
 def test_fixed_planes_are_those_of_the_format() -> None:
     formats = ["jsq", "pbllm", "signs:k=3,group=16", "dbf", "foreign"]
-    found = [fixed_planes({"format": text}) for text in formats]
-    assert found == [1, 1, 0, 0, 0]
-    assert fixed_planes({}) == 0
+    assert [fixed_planes(text) for text in formats] == [1, 1, 0, 0, 0]
+    assert fixed_planes("") == 0
+
+
+def several(path: Path, **told: str) -> Path:
+    """Quantize layers to 2:4 planes and to signs, by turns, as a budget may do."""
+    texts, model = ["jsq", "signs:k=2,group=16"], tiny_llm()
+    chosen = choose(model)
+    formats = {name: texts[n % 2] for n, name in enumerate(chosen)}
+    info = {"format": " ".join(texts), "budget": "3.0"}
+    info |= {key: value or json.dumps(formats) for key, value in told.items()}
+    specs = {name: parse(text) for name, text in formats.items()}
+    quantize_model(model, chosen, specs.__getitem__, Activation(), path, info)
+    return path
+
+
+def test_masks_stay_where_each_layer_has_a_format(tmp_path: Path) -> None:
+    before = several(tmp_path / "start", formats="")
+    settings = Settings(steps=6, batch=2, rate=0.05, slow_rate=0.01)
+    trained = train(before, tmp_path / "trained", settings)
+    changed = 0
+    with open_layers(before) as old, open_layers(trained) as new:
+        for name in old.names:
+            was, now = (file.layer(name).paths[0].stages[0].planes for file in (old, new))
+            changed += int((was != now).sum())
+            assert new.format_of(name) == old.format_of(name)
+            if old.format_of(name) == "jsq":
+                # Kept weights that become 0 leave the mask; those that it left out stay out.
+                assert not (now[0] & ~was[0]).any(), name
+    assert changed > 0
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        ({}, "must tell each layer's format, got several for all"),
+        ({"formats": "{}"}, "must tell the format of model.layers.0.self_attn.q_proj, got none"),
+        ({"formats": "no"}, "must tell the format of model.layers.0.self_attn.q_proj, got none"),
+    ],
+)
+def test_several_formats_must_be_told(told: dict[str, str], line: str, tmp_path: Path) -> None:
+    file = several(tmp_path / "start", **told)
+    with pytest.raises(ValueError, match=f"^{file} {line}$"):
+        train(file, tmp_path / "out", SHORT)
+
+
+def test_a_full_disk_names_the_state(start: Path, tmp_path: Path) -> None:
+    checkpoint, interrupts = Checkpoint(tmp_path / "state", {}), Interrupts()
+    interrupts.came = True
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, old[1]))
+    try:
+        with pytest.raises(OSError, match=f"^{tmp_path}/state must be writable, got .*too large"):
+            checkpoint.keep(State(tensors={"x": torch.zeros(9999)}), interrupts)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -18,7 +19,7 @@ from models.equivalence import Equivalence
 from models.formats import parse
 from models.formats.several import several
 from models.sensitivity import expected_loss, output_sensitivity
-from models.trials import candidates, measure
+from models.trials import candidates, measure, sizes
 
 SPECS = [
     "signs:k=2,group=8", "ternary", "int:bits=3,group=8", "billm:block=8,salient=2", "onebit",
@@ -96,6 +97,19 @@ def test_some_rows_stand_for_all(text: str) -> None:
     assert some.candidates[0].loss == pytest.approx(
         lost, rel=0.4
     )  # shared columns suit few rows better
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_sizes_are_known_without_inputs(bias: bool) -> None:
+    wanted = wanted_of(80)
+    linear = torch.nn.Linear(24, 80, bias)
+    linear.weight.data = wanted.target
+    wanted = replace(wanted, bias=linear.bias)
+    found = sizes({"x": linear, "y": linear}, SPECS)
+    tried = candidates(wanted, torch.ones(80), SPECS)
+    for layer in (found["x"], found["y"]):
+        assert layer.weights == tried.weights
+        assert [one.bits for one in layer.candidates] == [one.bits for one in tried.candidates]
 
 
 def test_formats_of_whole_matrices_are_tried_on_all_rows() -> None:

@@ -18,7 +18,7 @@ def add_text(sub: ArgumentParser, required: bool) -> None:
     """Add the flags of a text to evaluate on."""
     sub.add_argument("--text", type=Path, required=required, help="file with the text, UTF-8")
     sub.add_argument("--tokens", type=int, default=20000, help="at most so many (default: 20000)")
-    sub.add_argument("--context", type=int, default=1024, help="tokens a window (default: 1024)")
+    sub.add_argument("--context", type=int, help="tokens a window (default: 1024, or the model's)")
 
 
 def add_activation(sub: ArgumentParser) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from models.cli import Commands
 from models.commands import show
 from models.commands.flags import OUT, activation_of, add_activation
+from models.files import check_output
 from models.store import open_layers
 
 EXAMPLE = "python -m models import model.gguf -o build/imported.safetensors"
-EXPORT = "python -m models export build/ternary.safetensors --to gguf-tq2_0 -o build/ternary.gguf"
+EXPORT = "python -m models export build/bitnet.safetensors --to gguf-tq2_0 -o build/bitnet.gguf"
 
 
 def add(commands: Commands) -> None:
@@ -32,6 +33,7 @@ def add(commands: Commands) -> None:
 def run(arguments: Namespace) -> None:
     """Import a quantized model into a file and say what became of it."""
     activation = activation_of(arguments)
+    check_output(arguments.file)
     from models.interchange.read import import_layers
 
     summary = import_layers(
@@ -45,6 +47,7 @@ def export(arguments: Namespace) -> None:
     """Export a file's layers and say how large they became."""
     from models.interchange.write import export_layers
 
+    check_output(arguments.path)
     with open_layers(arguments.file) as file:
         export_layers(file, arguments.to, arguments.path, arguments.base)
         count = len(file.names)

@@ -1,8 +1,11 @@
 """A model quantized into a file of layers."""
 
+import json
 from argparse import Namespace
+from math import isfinite
 from pathlib import Path
 
+from models.checks import require
 from models.cli import Commands
 from models.commands import show
 from models.commands.flags import (
@@ -13,6 +16,8 @@ from models.commands.flags import (
     add_activation,
     add_device,
 )
+from models.files import check_output
+from models.store import FORMATS
 
 EXAMPLE = (
     "python -m models quantize smollm2 --format signs:k=2,group=36,coef_bits=8 "
@@ -25,7 +30,7 @@ def add(commands: Commands) -> None:
     sub = commands.add("quantize", "Quantize the linear layers of a model.", run, EXAMPLE)
     sub.add_argument("model", help=MODEL)
     sub.add_argument("--format", required=True, nargs="+", metavar="FORMAT",
-                     help="name:key=value,...; several with --budget")  # fmt: skip
+                     help="name:key=value,...; two or more with --budget")  # fmt: skip
     sub.add_argument("--budget", type=float, metavar="BITS",
                      help="a format for each layer, so many bits a weight in all")  # fmt: skip
     sub.add_argument("-o", dest="file", type=Path, required=True, help=OUT)
@@ -39,7 +44,8 @@ def add(commands: Commands) -> None:
     sub.add_argument("--rotate", type=int, default=0, metavar="BLOCK",
                      help="rotate inputs by Hadamard matrices of this size")  # fmt: skip
     add_device(sub)
-    sub.add_argument("--head", action="store_true", help="the layer of the logits, too")
+    sub.add_argument("--head", action="store_true",
+                     help="the layer of the logits, too, whatever --layers says")  # fmt: skip
 
 
 def run(arguments: Namespace) -> None:
@@ -48,10 +54,14 @@ def run(arguments: Namespace) -> None:
     from models.formats.several import several
 
     specs = {text: parse_format(text) for text in several(";".join(arguments.format))}
-    budget = arguments.budget
-    if (len(specs) > 1) != (budget is not None):
-        got = f"{len(specs)} and {'no' if budget is None else 'a'} budget"
-        raise ValueError(f"--format must be one, or several with --budget, got {got}")
+    budget, count = arguments.budget, len(specs)
+    if budget is None:
+        require(count == 1, "--format", "be one without --budget", count)
+    else:
+        require(count > 1, "--format", "be two or more different ones with --budget", count)
+        rule = "be a number of bits a weight, above 0"
+        require(isfinite(budget) and budget > 0, "--budget", rule, budget)
+    check_output(arguments.file)
     activation = activation_of(arguments)
     from models.budget import formats_within
     from models.calibration.migration import Migration
@@ -82,10 +92,10 @@ def run(arguments: Namespace) -> None:
     if budget is not None:
         if windows is None:
             raise ValueError("--budget must have a text to calibrate with, got none")
-        info["budget"] = str(budget)
         found = formats_within(
             budget, llm, windows, chosen, list(specs), how, activation, arguments.file, info, device
         )
+        info |= {"budget": str(budget), FORMATS: json.dumps(found)}
         spec = {name: specs[text] for name, text in found.items()}.__getitem__
     quantize_model(llm, chosen, spec, activation, arguments.file, info, windows, how, device)
     show.run(Namespace(file=arguments.file, json=False))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.bitplane import BitplaneLayer
 from models.cli import Commands
-from models.store import open_layers
+from models.store import FORMATS, open_layers
 
 EXAMPLE = "python -m models show build/k2.safetensors"
 
@@ -21,8 +21,10 @@ def add(commands: Commands) -> None:
 def run(arguments: Namespace) -> None:
     """Print a line for each layer and the sum."""
     with open_layers(arguments.file) as file:
+        several, info = FORMATS in file.info, file.info
         rows = [_row(file.layer(name)) for name in file.names]
-        info = file.info
+        for row in rows if several else ():
+            row["format"] = file.format_of(row["layer"])
     weights = sum(row["out"] * row["in"] for row in rows)
     bits = sum(row["stored_bits"] for row in rows)
     total = {"weights": weights, "bits_per_weight": round(bits / weights, 4)}
@@ -31,8 +33,10 @@ def run(arguments: Namespace) -> None:
         return
     for row in rows:
         shape = f"{row['out']} x {row['in']}"
-        print(f"{row['layer']:<44} {shape:>12}  k={row['k']}  {row['bits_per_weight']:.3f} b/w")
-    print(f"{arguments.file}: {', '.join(f'{key} {value}' for key, value in info.items())}")
+        line = f"{row['layer']:<44} {shape:>12}  k={row['k']}  {row['bits_per_weight']:.3f} b/w"
+        print(f"{line}  {row['format']}" if several else line)
+    told = ", ".join(f"{key} {value}" for key, value in info.items() if key != FORMATS)
+    print(f"{arguments.file}: {told}")
     print(f"{len(rows)} layers, {weights} weights, {bits / weights:.3f} bits/weight")
 
 

@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
     sub.add_argument("model", help=MODEL)
     sub.add_argument("layers", nargs="+", help="names of layers, or their ends")
     sub.add_argument("--text", type=Path, required=True, help="file with the text, UTF-8")
-    sub.add_argument("--tokens", type=int, default=1024, help="of the text (default: 1024)")
+    sub.add_argument("--tokens", type=int, help="of the text (default: 1024, or the model's)")
     sub.add_argument("--format", nargs="+", default=["dbf"], help="formats (default: dbf)")
     codes = "token:bits=8 (default) or group:bits=8,group=64,exponents=3"
     sub.add_argument("--activation", nargs="+", default=["token:bits=8"], help=codes)
@@ -32,14 +32,15 @@ def add(commands: Commands) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print what layers lose."""
-    from models.eval import read_windows
+    from models.eval import CONTEXT, read_windows
     from models.formats import parse as parse_format
     from models.formats.dbf import Product
     from models.llm import load
     from models.studies import chain, formats
 
     llm = load(arguments.model)
-    tokens = read_windows(llm, arguments.text, arguments.tokens, arguments.tokens)
+    most = CONTEXT if arguments.tokens is None else arguments.tokens
+    tokens = read_windows(llm, arguments.text, most, arguments.tokens)
     prompt = str(llm.tokenizer.decode(tokens[0]))
     if arguments.subject == "chain":
         require(len(arguments.format) == 1, "--format", "be one", len(arguments.format))

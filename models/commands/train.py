@@ -8,10 +8,14 @@ from models.checks import require
 from models.cli import Commands
 from models.commands import show
 from models.commands.flags import OUT, add_device, source_of
+from models.files import check_output
 from models.store import open_layers
 from models.training.settings import Settings
 
 EXAMPLE = "python -m models train build/k2.safetensors --steps 92 -o build/trained.safetensors"
+
+CONTEXT = 512
+"""Tokens a window, of models that can read so many."""
 
 
 def add(commands: Commands) -> None:
@@ -24,7 +28,7 @@ def add(commands: Commands) -> None:
                      help="one or more, as --calibrate of quantize (default: self)")  # fmt: skip
     sub.add_argument("--windows", nargs="+", type=int, default=[128],
                      help="of each of these texts (default: 128)")  # fmt: skip
-    sub.add_argument("--context", type=int, default=512, help="tokens a window (default: 512)")
+    sub.add_argument("--context", type=int, help="tokens a window (default: 512, or the model's)")
     sub.add_argument("--model", help="the model (default: the one that the file was made from)")
     add_device(sub)
     for option in fields(Settings):
@@ -39,21 +43,20 @@ def run(arguments: Namespace) -> None:
     texts, counts = len(arguments.text), len(arguments.windows)
     require(counts == texts, "--windows", "have a number for each text", f"{counts} for {texts}")
     settings = Settings(**{one.name: getattr(arguments, one.name) for one in fields(Settings)})
+    check_output(arguments.output)
     with open_layers(arguments.file) as file:
         source = source_of(arguments.model, file)
         import torch
 
         from models.calibration.text import calibration_windows
         from models.device import choose_device
-        from models.llm import load
+        from models.llm import load, window_of
         from models.training.run import train_model
 
         device = choose_device(arguments.device)
         llm = load(source)
-        context, pairs = (
-            arguments.context,
-            list(zip(arguments.text, arguments.windows, strict=True)),
-        )
+        context = window_of(llm, arguments.context, CONTEXT)
+        pairs = list(zip(arguments.text, arguments.windows, strict=True))
         windows = torch.cat([
             calibration_windows(llm, text, count, context, device) for text, count in pairs
         ])

@@ -62,12 +62,16 @@ def read_record(file: Path, asked: dict, defaults: dict | None = None) -> Record
     Parameters
     ----------
     defaults : dict or None
-        Values of a format's options; those that a record lacks are younger than it.
+        Values of a format's options; those that a record lacks are younger than it, as is the sum
+        of a calibration text, which then counts as the same.
     """
     try:
         found = json.loads(file.read_text("utf-8"))
-        options = found["asked"]["quantize"].get("options", {})
-        options.update({**(defaults or {}), **options})
+        before = found["asked"]["quantize"]
+        if "options" in before:
+            before["options"] = {**(defaults or {}), **before["options"]}
+        if "calibrate_sha256" in asked["quantize"]:
+            before.setdefault("calibrate_sha256", asked["quantize"]["calibrate_sha256"])
         made = found.pop("made")
         record = Record(**found, made=made and Made(**made))
         if record.asked == asked:

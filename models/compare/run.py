@@ -35,8 +35,10 @@ class Plan:
         Of that text.
     text : Path
         To evaluate on.
-    tokens, context : int
-        At most so many of it, and in one window.
+    tokens : int
+        At most so many of it.
+    context : int or None
+        In one window, as :func:`models.eval.read_windows` takes it.
     integer_tokens : int or None
         At most so many for the exact reference, where they shall be fewer.
     versions : tuple of str
@@ -48,7 +50,7 @@ class Plan:
     windows: int
     text: Path
     tokens: int
-    context: int
+    context: int | None
     integer_tokens: int | None = None
     versions: tuple[str, ...] = tuple(evaluation.STAND_INS)
 
@@ -83,7 +85,11 @@ class Comparison:
     def asked(self, row: Row) -> dict:
         """Return all that decides the figures of a row."""
         plan, calibrate = self.plan, self.plan.calibrate if row.calibrate else "none"
-        changed = {"rotate": row.rotate} if row.rotate else {}  # others' records are older than it
+        changed: dict[str, int | str] = {}
+        if row.rotate:
+            changed["rotate"] = row.rotate  # others' records are older than it
+        if Path(calibrate).is_file():
+            changed["calibrate_sha256"] = hashlib.sha256(Path(calibrate).read_bytes()).hexdigest()
         text = hashlib.sha256(self._windows.numpy().tobytes()).hexdigest()
         return {
             "quantize": {
@@ -94,7 +100,7 @@ class Comparison:
                 **changed,
             },
             "evaluate": {
-                "text": plan.text.name, "tokens_sha256": text, "context": plan.context,
+                "text": plan.text.name, "tokens_sha256": text, "context": self._windows.shape[1],
                 "tokens": self._windows.numel(), "integer_tokens": self._fewer.numel(),
             },
         }  # fmt: skip

@@ -1,5 +1,6 @@
 """The weight formats: one table of names, and options written as ``name:key=value,...``."""
 
+import inspect
 from dataclasses import fields, replace
 from math import isfinite
 from typing import Any, get_type_hints
@@ -22,7 +23,7 @@ from models.formats.pbllm import PbLlm
 from models.formats.sbvr import Sbvr
 from models.formats.sdq import Sdq
 from models.formats.signs import Signs
-from models.formats.spec import Format, require_choice
+from models.formats.spec import Format, StageFormat, choices_of, require_choice
 from models.formats.ternary import Ternary
 
 FORMATS: dict[str, type[Format]] = {
@@ -44,6 +45,10 @@ FORMATS: dict[str, type[Format]] = {
 }
 
 
+ALIASES = {"xnor": "binary"}
+"""Other names of formats."""
+
+
 def parse(text: str) -> Format:
     """Read a format and its options, as in ``sbvr:k=2,group=64``.
 
@@ -53,8 +58,7 @@ def parse(text: str) -> Format:
         For a name, option or value that there is not.
     """
     name, _, rest = text.strip().partition(":")
-    require_choice("format", name, tuple(FORMATS))
-    kind = FORMATS[name]
+    kind = _kind(name)
     hints = get_type_hints(kind)
     options: dict[str, Any] = {}
     for item in rest.split(",") if rest else []:
@@ -81,6 +85,29 @@ def describe(name: str) -> str:
     options = ",".join(f"{field.name}={field.default}" for field in fields(kind))
     summary = (kind.__doc__ or "").split("\n", 1)[0]
     return f"{name}:{options}  {summary}"
+
+
+def explain(name: str) -> str:
+    """Return all on a format: its line, what its class says, and the words of its options.
+
+    Raises
+    ------
+    ValueError
+        There is no such format.
+    """
+    kind = _kind(name)
+    bases = [b for b in kind.__mro__ if issubclass(b, Format) and b not in (Format, StageFormat)]
+    texts = [inspect.cleandoc(base.__doc__ or "") for base in bases]
+    words = [f"{key} is one of: {', '.join(of)}" for key, of in choices_of(kind).items()]
+    options = ",".join(f"{field.name}={field.default}" for field in fields(kind))
+    return "\n\n".join([f"{name}:{options}", *texts, "\n".join(words)]).rstrip()
+
+
+def _kind(name: str) -> type[Format]:
+    """Return the format of a name."""
+    name = ALIASES.get(name, name)
+    require_choice("format", name, tuple(FORMATS))
+    return FORMATS[name]
 
 
 def _whole_number(key: str, text: str) -> int:

@@ -22,11 +22,12 @@ STEPS = 15
 class Arb(SalientFormat):
     """Bands of signs, refined in turn (ARB-LLM).
 
-    Columns and bands are those of ``billm``; then means, scales and signs are improved in turn,
-    each for the others as they are, for 15 rounds (arXiv 2410.03129). ``scales=row``: means and
-    scales per row, block and band, as there. ``scales=both``: no means, but scales of columns
-    beside those of row, block and band (ARB-LLM_RC); salient weights have two magnitudes, too,
-    and choose the nearer one. Sign and band are then stored as two planes of signs.
+    Columns and bands, ``block``, ``salient`` and ``coef_bits`` are those of ``billm``; then means,
+    scales and signs are improved in turn, each for the others as they are, for 15 rounds (arXiv
+    2410.03129). ``scales=row``: means and scales per row, block and band, as there.
+    ``scales=both``: no means, but scales of columns beside those of row, block and band
+    (ARB-LLM_RC); salient weights have two magnitudes, too, and choose the nearer one. Sign and
+    band are then stored as two planes of signs.
 
     Storage: as ``billm``; with both scales 32 per row and block of either kind, 32 more per
     column.

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from math import floor
 
 import numpy as np
 import torch
@@ -97,10 +98,11 @@ class Product(Format):
             As in :meth:`quantize`.
         """
         out, columns = matrix.shape
-        rank = self.rank(out, columns)
-        rule = f"leave a layer of {out} x {columns} a rank of 1 or more"
+        rank, (count, most) = self.rank(out, columns), self.shape
+        least = count * stored_bits(out, 1, columns, most, self.coef_bits) / (out * columns)
+        least = (floor(1e4 * least) + 1) / 1e4  # not the number itself, which floats may miss
+        rule = f"be {least} or more in a layer of {out} x {columns}, paths {count}"
         require(rank >= 1, "bits", rule, self.bits)
-        count, most = self.shape
         envelopes = min(most, out, columns, rank)
         loud, metric = _metric(columns, hessian)
         found: list[SignChain] = []
@@ -135,8 +137,9 @@ class Dbf(Product):
 class Mdbf(Product):
     """Two chained sign matrices under envelopes of low rank (MDBF).
 
-    arXiv 2512.24545, code ``FujitsuResearch/OneCompression``, with ``l`` envelopes. A path runs
-    its sign bits ``l`` times.
+    arXiv 2512.24545, code ``FujitsuResearch/OneCompression``. ``paths`` products, the second for
+    what the first leaves, and so on; each sign matrix has ``envelopes`` of rank 1, ``l`` below,
+    and its bits run so many times.
     """
 
     envelopes: int = 2

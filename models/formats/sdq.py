@@ -80,7 +80,9 @@ class Sdq(Format):
         require(power or not matrix, "block", "be a power of two with profile matrix", self.block)
         samples = Fraction(str(self.osr)) * self.block
         whole = samples.denominator == 1
-        require(whole, "osr times block", "be a whole number", float(samples))
+        near = float(Fraction(round(samples), self.block))
+        rule = f"be a whole number, as with osr {near:.8g}"
+        require(whole, "osr times block", rule, float(samples))
         require(2 <= self.bits <= 16, "bits", "be from 2 to 16", self.bits)
         require_coef_bits(self.coef_bits)
         loop = self.encoder == "loop" or self.feedback == Sdq.feedback

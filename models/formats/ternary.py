@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.bitplane import BitplaneLayer
+from models.checks import require
 from models.codes import Activation
 from models.formats.groups import group_sizes, in_groups
 from models.formats.spec import StageFormat, require_coef_bits, require_group
@@ -29,17 +30,21 @@ class Ternary(StageFormat):
     not). The mean is taken in float64 and rounded to float32. The planes are +1s and -1s.
     Storage: 2 bits per weight, or with ``storage=base3`` a byte for five of a row; 32 for the
     tensor or per row; with ``scale=group`` 16 per row and group more, or 8 with ``coef_bits=8``.
+    ``scale_type=float16`` rounds scales of the tensor or rows to those that GGUF's types hold.
     """
 
     scale: Literal["tensor", "row", "group"] = "tensor"
     group: int = 128
     coef_bits: int = 16
     storage: Literal["planes", "base3"] = "planes"
+    scale_type: Literal["float32", "float16"] = "float32"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_group(self.group, self.scale, Ternary.group)
         require_coef_bits(self.coef_bits, self.scale == "group")
+        used = self.scale != "group" or self.scale_type == "float32"
+        require(used, "scale_type", "be left out with scale group", self.scale_type)
 
     def fit(
         self, weight: NDArray[np.floating] | Tensor, name: str, activation: Activation
@@ -63,10 +68,8 @@ class Ternary(StageFormat):
         return from_integers(name, bits, (1, -1), None, scale[:, 0].numpy(), activation)
 
     def finish(self, layer: BitplaneLayer, activation: Activation) -> BitplaneLayer:
-        """Say how the planes are stored."""
-        if self.storage == "planes":
-            return layer
+        """Round the scales, and say how the planes are stored."""
         (path,) = layer.paths
-        (stage,) = path.stages
-        path = replace(path, stages=(replace(stage, base3=True),))
-        return replace(layer, paths=(path,))
+        stage = replace(path.stages[0], base3=self.storage == "base3")
+        scale = path.out_scale.astype(self.scale_type).astype(np.float32)
+        return replace(layer, paths=(replace(path, stages=(stage,), out_scale=scale),))

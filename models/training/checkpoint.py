@@ -15,6 +15,7 @@ from torch import Tensor
 
 from models.checks import require
 from models.files import whole_file
+from models.foreign import one_line
 
 HEADER = "planesmith training"
 EVERY = 300.0
@@ -106,7 +107,7 @@ class Checkpoint:
     def _save(self, state: State) -> None:
         header = {"info": self.info, "blocks": state.blocks, "together": state.together,
                   "steps": state.steps}  # fmt: skip
-        with whole_file(self.path) as part:
+        with whole_file(self.path) as part, one_line(f"{self.path} must be writable", OSError):
             save_file(state.tensors, part, {HEADER: json.dumps(header)})
         self._saved = time.monotonic()
 

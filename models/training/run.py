@@ -71,12 +71,11 @@ def train_model(
     checkpoint.path.unlink(missing_ok=True)
 
 
-def fixed_planes(info: dict[str, str]) -> int:
-    """Return the bit mask of planes that a file's format leaves as they are, such as masks.
+def fixed_planes(text: str) -> int:
+    """Return the bit mask of planes that a format leaves as they are, such as masks.
 
-    0 where the file names no format of ours.
+    0 for a text that is no format of ours.
     """
-    text = info.get("format", "")
     spec = parse(text) if text.partition(":")[0] in FORMATS else None
     return spec.fixed if isinstance(spec, StageFormat) else 0
 
@@ -95,9 +94,9 @@ class _Run:
         nn.Module.to(self.teacher, device)
         self.student = copy.deepcopy(self.teacher)
         self.blocks = [blocks_of(model, windows[:1])[0] for model in (self.teacher, self.student)]
-        fixed = fixed_planes(file.info)
         self.layers: dict[str, TrainedLinear] = {}
         for name in file.names:
+            fixed = fixed_planes(file.format_of(name))
             try:
                 layer = TrainedLinear(
                     file.layer(name), weights.pop(name), fixed, torch.bfloat16, device
