@@ -105,6 +105,8 @@ def blaming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno is None:  # it has its line already
+            raise
         raise _blamed(path, error) from error
 
 
