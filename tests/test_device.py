@@ -33,6 +33,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encode.quantize, "__defaults__", (False,))
     monkeypatch.setattr(Tensor, "__bool__", lambda _: False)
     monkeypatch.setattr(Tensor, "__float__", lambda _: 1.0)
+    monkeypatch.setattr(Tensor, "__int__", lambda _: 0)
 
 
 @pytest.mark.parametrize("text", [*SINGLE, "dbf:bits=2"])
