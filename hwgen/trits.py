@@ -11,9 +11,8 @@ from hwgen.image import Words, weight_rows
 from hwgen.layouts import weight_layout
 from hwgen.pipe import Pipe
 from models.checks import require
-from models.planes import unpack
 from models.stage import Stage
-from models.trits import PER_BYTE, pack_trits
+from models.trits import PER_BYTE, pack_trits, weights_of
 
 
 def pieces_of(config: HardwareConfig, size: int) -> int:
@@ -29,10 +28,9 @@ def packed_words(stage: Stage, config: HardwareConfig, size: int) -> Words:
     ValueError
         The stage is not ternary: two planes that have no weight in common.
     """
-    planes = unpack(stage.planes, stage.columns).astype(np.int8)
-    ternary = stage.k == 2 and not (planes[0] & planes[1]).any()
+    ternary = stage.k == 2 and not (stage.planes[0] & stage.planes[1]).any()
     require(ternary, "planes of the layer", "be two without a weight in both, to pack", stage.k)
-    rows = weight_rows((planes[0] - planes[1])[np.newaxis], stage, config)
+    rows = weight_rows(weights_of(stage.planes, stage.columns)[np.newaxis], stage, config)
     packed = pack_trits(rows.reshape(len(rows), -1))
     missing = pieces_of(config, size) * size - packed.shape[1]
     return np.pad(packed, [(0, 0), (0, missing)]).reshape(-1, size)

@@ -101,8 +101,13 @@ def content_of(model: PreTrainedModel, windows: Tensor | None) -> dict[str, str]
     """Return hashes of what a command only names: the model's weights, and the text."""
     found = {"weights_sha256": weights_hash(model)}
     if windows is not None:
-        found["tokens_sha256"] = hashlib.sha256(windows.numpy().tobytes()).hexdigest()
+        found["tokens_sha256"] = tokens_hash(windows)
     return found
+
+
+def tokens_hash(windows: Tensor) -> str:
+    """Return a hash of tokens; int64, (windows, tokens)."""
+    return hashlib.sha256(windows.numpy().tobytes()).hexdigest()
 
 
 def _losses(model: PreTrainedModel, windows: Tensor) -> list[float]:

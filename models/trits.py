@@ -58,8 +58,13 @@ def unpack_trits(packed: NDArray[np.uint8], columns: int) -> NDArray[np.int8]:
 
 def trits_of(planes: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     """Pack the planes of 1s and of -1s, no weight in both, to uint8 (out, ceil(columns / 5))."""
+    return pack_trits(weights_of(planes, columns))
+
+
+def weights_of(planes: NDArray[np.uint8], columns: int) -> NDArray[np.int8]:
+    """Return the weights of such planes; int8, (out, columns)."""
     plus, minus = unpack(planes, columns).astype(np.int8)
-    return pack_trits(plus - minus)
+    return plus - minus
 
 
 def planes_of(packed: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from models.compare.rows import Row
 from models.files import blaming
 from models.llm import load
 from models.quantize import choose, quantize_model
-from models.scores import peak_bytes, reset_peak, weights_hash
+from models.scores import peak_bytes, reset_peak, tokens_hash, weights_hash
 from models.store import open_layers
 
 
@@ -90,7 +90,7 @@ class Comparison:
             changed["rotate"] = row.rotate  # others' records are older than it
         if Path(calibrate).is_file():
             changed["calibrate_sha256"] = hashlib.sha256(Path(calibrate).read_bytes()).hexdigest()
-        text = hashlib.sha256(self._windows.numpy().tobytes()).hexdigest()
+        text = tokens_hash(self._windows)
         return {
             "quantize": {
                 "model": plan.model, "weights_sha256": self._weights,

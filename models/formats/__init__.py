@@ -82,9 +82,8 @@ def quantize(
 def describe(name: str) -> str:
     """Return one line on a format: its options with their defaults, and what it is."""
     kind = FORMATS[name]
-    options = ",".join(f"{field.name}={field.default}" for field in fields(kind))
     summary = (kind.__doc__ or "").split("\n", 1)[0]
-    return f"{name}:{options}  {summary}"
+    return f"{_usage(name, kind)}  {summary}"
 
 
 def explain(name: str) -> str:
@@ -99,8 +98,12 @@ def explain(name: str) -> str:
     bases = [b for b in kind.__mro__ if issubclass(b, Format) and b not in (Format, StageFormat)]
     texts = [inspect.cleandoc(base.__doc__ or "") for base in bases]
     words = [f"{key} is one of: {', '.join(of)}" for key, of in choices_of(kind).items()]
-    options = ",".join(f"{field.name}={field.default}" for field in fields(kind))
-    return "\n\n".join([f"{name}:{options}", *texts, "\n".join(words)]).rstrip()
+    return "\n\n".join([_usage(name, kind), *texts, "\n".join(words)]).rstrip()
+
+
+def _usage(name: str, kind: type[Format]) -> str:
+    """Return a format with all options at their defaults."""
+    return f"{name}:{','.join(f'{field.name}={field.default}' for field in fields(kind))}"
 
 
 def _kind(name: str) -> type[Format]:

@@ -81,7 +81,7 @@ class Sdq(Format):
         samples = Fraction(str(self.osr)) * self.block
         whole = samples.denominator == 1
         near = float(Fraction(round(samples), self.block))
-        rule = f"be a whole number, as with osr {near:.8g}"
+        rule = f"be a whole number, as with osr {near:.12g}"
         require(whole, "osr times block", rule, float(samples))
         require(2 <= self.bits <= 16, "bits", "be from 2 to 16", self.bits)
         require_coef_bits(self.coef_bits)

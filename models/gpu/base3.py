@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.gpu.layout import ROWS, SET, Packed, spread_columns, tiled
-from models.planes import unpack
 from models.stage import Stage
-from models.trits import PER_BYTE, pack_trits
+from models.trits import PER_BYTE, pack_trits, weights_of
 
 STEP = 2 * PER_BYTE * SET
 
@@ -47,8 +46,8 @@ def pack_base3(stage: Stage) -> Packed:
 
 
 def _tiles(stage: Stage, columns: NDArray[np.intp]) -> NDArray[np.uint32]:
-    plus, minus = unpack(stage.planes, stage.columns).astype(np.int8)
-    weights = np.pad(plus - minus, [(0, -stage.out % ROWS), (0, 1)])[:, columns]  # -1: the 0
+    ternary = weights_of(stage.planes, stage.columns)
+    weights = np.pad(ternary, [(0, -stage.out % ROWS), (0, 1)])[:, columns]  # -1: the 0
     split = weights.reshape(-1, 2, 8, len(columns) // STEP, 2, PER_BYTE, 4, 2, 4)
     fives = split.transpose(0, 3, 4, 2, 6, 1, 7, 8, 5)  # tile, step, p, g, t, high, h, j, d
     packed = np.ascontiguousarray(pack_trits(fives)[..., 0]).view("<u4")

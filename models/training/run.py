@@ -14,6 +14,7 @@ from models.calibration.blocks import blocks_of, embedded
 from models.formats import FORMATS, parse
 from models.formats.spec import StageFormat
 from models.llm import LLM, linear_layers
+from models.scores import tokens_hash
 from models.store import BitplaneFile, save
 from models.training.checkpoint import Checkpoint, Interrupts, State, held_interrupts
 from models.training.distillation import distill
@@ -58,7 +59,7 @@ def train_model(
     info = file.info | {"trained on": text, "training": told}
     with file.path.open("rb") as opened:
         content = hashlib.file_digest(opened, "sha256").hexdigest()
-    seen = hashlib.sha256(windows.numpy().tobytes()).hexdigest()
+    seen = tokens_hash(windows)
     whole = info | {"file": content, "windows": seen}
     checkpoint = Checkpoint(output.with_name(f"{output.name}.training"), whole)
     state = checkpoint.load()
