@@ -12,6 +12,7 @@ from models.checks import require
 from models.dense import dense
 from models.exact import tensor
 from models.reference import LAYERNORM_EPSILON, Reference
+from models.stand_in import StandIn
 
 
 class DenseLinear(nn.Module):
@@ -45,24 +46,12 @@ class DenseLinear(nn.Module):
         return y
 
 
-class ReferenceLinear(nn.Module):
+class ReferenceLinear(StandIn):
     """A bitplane layer as every circuit computes it."""
 
     def __init__(self, layer: BitplaneLayer) -> None:
-        super().__init__()
+        super().__init__(layer.name)
         self.reference = Reference(layer)
-
-    @property
-    def weight(self) -> Tensor:
-        """There is none: a model that reads it, to multiply by itself, cannot have the layer.
-
-        Raises
-        ------
-        ValueError
-            Always.
-        """
-        subject, rule = f"layer {self.reference.layer.name}", "be left out (quantize --layers)"
-        raise ValueError(f"{subject} must {rule}, got a model that reads its weight itself")
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply; float32, (..., inputs) to (..., out)."""

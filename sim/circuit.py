@@ -10,11 +10,12 @@ from itertools import pairwise
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.bitplane import BitplaneLayer
 from models.encode import Codes, transform
 from models.reference import Execution, ReadyStage, Reference, chain_codes
+from models.stand_in import StandIn
 from sim.journal import Journal
 from sim.laid import Laid, lay_out_chain
 from sim.pool import Pool
@@ -167,7 +168,7 @@ def expected(ready: ReadyStage, codes: Codes) -> Tensor:
     return results if ready.stage.result_views > 1 else results[:, 0]
 
 
-class CircuitLinear(nn.Module):
+class CircuitLinear(StandIn):
     """A linear layer of a model, computed by the circuit.
 
     Attributes
@@ -177,7 +178,7 @@ class CircuitLinear(nn.Module):
     """
 
     def __init__(self, layer: BitplaneLayer, circuit: Circuit) -> None:
-        super().__init__()
+        super().__init__(layer.name)
         self.execution = CircuitExecution(layer, circuit)
         self.stages = sum(map(len, self.execution.paths))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hwgen.config import HardwareConfig
 from hwgen.tiling import Tiling
@@ -22,6 +22,7 @@ from models.files import whole_file
 from models.llm import LLM
 from models.modules import replace_layers
 from models.reference import ReadyStage
+from models.stand_in import StandIn
 from models.store import BitplaneFile
 from sim.circuit import StagedExecution, expected
 from sim.engine import Engine
@@ -120,11 +121,11 @@ def resumed(start: Campaign, path: Path) -> Campaign:
     return found if all(getattr(found, key) == getattr(start, key) for key in asked) else start
 
 
-class UpsetLayer(nn.Module):
+class UpsetLayer(StandIn):
     """A layer whose stages with wrong bits run on the circuit, the others on the reference."""
 
     def __init__(self, layer: BitplaneLayer, engine: Engine, places: Places) -> None:
-        super().__init__()
+        super().__init__(layer.name)
         self.execution = _Upset(layer, engine, places)
 
     def forward(self, x: Tensor) -> Tensor:

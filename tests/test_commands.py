@@ -221,6 +221,8 @@ def test_weights_that_a_model_reads_itself(
     line = error(call("models", "eval", file, "--text", text, "--context", 16), "models")
     rule = "must be left out (quantize --layers), got a model that reads its weight itself"
     assert line == f"layer backbone.layers.0.mixer.dt_proj {rule}"
+    line = error(call("sim", "generate", file, "--prompt", "on two", "--tokens", 2), "sim")
+    assert line == f"layer backbone.layers.0.mixer.dt_proj {rule}"
 
 
 def test_non_finite_weights(call: Call, tmp_path: Path) -> None:

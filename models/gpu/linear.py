@@ -6,7 +6,7 @@ from itertools import count
 from weakref import WeakValueDictionary
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.bitplane import BitplaneLayer
 from models.gpu.build import ARCHITECTURES, gpu_library
@@ -15,6 +15,7 @@ from models.gpu.layer import LayerOnKernels, MixedExecution, uncovered
 from models.gpu.plain import REALS
 from models.notes import say_once
 from models.reference import Reference
+from models.stand_in import StandIn
 
 
 @cache
@@ -101,7 +102,7 @@ def _(x: Tensor, packed: Sequence[Tensor], key: int) -> Tensor:
     return x.new_empty(x.shape[0], _READY[key].on_kernels.layer.out)
 
 
-class GpuLinear(nn.Module):
+class GpuLinear(StandIn):
     """A bitplane layer, on the kernels where its buffers are on a GPU.
 
     Codes, accumulators and outputs equal the reference's. Works under ``torch.compile`` and in
@@ -110,7 +111,7 @@ class GpuLinear(nn.Module):
     """
 
     def __init__(self, layer: BitplaneLayer) -> None:
-        super().__init__()
+        super().__init__(layer.name)
         self.in_features, self.out_features = layer.inputs, layer.out
         self._ready = _Ready(layer)
         self._key = next(_KEYS)
