@@ -127,14 +127,9 @@ def test_sum_before_an_additive_layer() -> None:
     blocks, hidden = blocks_of(model.model, windows()[:1])
     groups = groups_of(blocks[0], hidden)
     whole = trace(blocks[0], groups, hidden)
-    assert whole.result is not None
     last = whole.added[3]
     assert last is not None
     torch.testing.assert_close(whole.before(3) + last, whole.result[0])
-    part = trace(blocks[0], groups, hidden, last=2)
-    assert part.result is None
-    assert len(part.inputs) == 3
-    assert torch.equal(part.inputs[2], whole.inputs[2])
 
 
 @pytest.mark.parametrize("family", ["llama", "opt"])
@@ -184,7 +179,6 @@ def test_tokens_count_by_the_inverse_of_their_size() -> None:
     groups = groups_of(block, embedded(model.model, block, tokens[:1]))
     for window in tokens:
         one = trace(block, groups, embedded(model.model, block, window[None]))
-        assert one.result is not None
         weights = 1 / one.result[0].square().mean(1).sqrt()
         hessians[0] = hessians[0] + (one.inputs[3].T * weights) @ one.inputs[3]
         hessians[1] = hessians[1] + one.inputs[2].T @ one.inputs[2]
@@ -333,7 +327,6 @@ def test_added_in_place() -> None:
     model = tiny_llm("falcon")
     blocks, hidden = blocks_of(model.model, windows()[:1])
     whole = trace(blocks[0], groups_of(blocks[0], hidden), hidden)
-    assert whole.result is not None
     last = whole.added[-1]
     assert last is not None
     torch.testing.assert_close(whole.before(len(whole.added) - 1) + last, whole.result[0])

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from models.bitplane import BitplaneLayer
-from models.calibration.blocks import Block, blocks_of, embedded
+from models.calibration.blocks import blocks_of, embedded
 from models.calibration.coded import CodedLinear
 from models.calibration.head import head_inputs
+from models.calibration.lockstep import Lockstep
 from models.calibration.migration import Migration
 from models.calibration.trace import Group, Trace, groups_of, norm_scale, trace
 from models.calibration.wanted import Sums, Wanted, targets
@@ -85,26 +86,27 @@ def calibrate(
         groups = plans[key]
         plain, coded = block.copy(dtype, device), block.copy(dtype, device)
         traces = [trace(plain, groups, hidden) for hidden in own]
-        for index, group in enumerate(groups):
-            full = {f"{block.name}.{name}": linears[name] for name in group.names}
-            if mine.isdisjoint(full):
-                continue
-            layers = {name: known(name) for name in full}
-            if any(layer is None for layer in layers.values()):
-                bias = linears[group.names[0]].bias
-                with _naming(full):
-                    sums = _sums(coded, groups, index, traces, seen, bias)
-                singular += [name for name in full if sums.singular and name in mine]
-                width = len(sums.mean)
-                gamma = None if group.norm is None else norm_scale(block, group.norm, width)
-                for wanted in targets(full, group.additive, sums, gamma, how, activation):
-                    layers[wanted.name] = layers[wanted.name] or quantized(wanted)
-            for name, layer in zip(group.names, layers.values(), strict=True):
-                if layer is not None:
-                    coded.module.set_submodule(name, CodedLinear(layer, dtype).to(device))
-                    yield layer
-        own = [one.result for one in traces if one.result is not None]
-        seen = [coded.run(hidden) for hidden in seen]
+        with Lockstep(coded, groups, seen) as steps:
+            for index, group in enumerate(groups):
+                full = {f"{block.name}.{name}": linears[name] for name in group.names}
+                if mine.isdisjoint(full):
+                    continue
+                layers = {name: known(name) for name in full}
+                if any(layer is None for layer in layers.values()):
+                    bias = linears[group.names[0]].bias
+                    with _naming(full):
+                        sums = _sums(steps, index, traces, bias)
+                    singular += [name for name in full if sums.singular and name in mine]
+                    width = len(sums.mean)
+                    gamma = None if group.norm is None else norm_scale(block, group.norm, width)
+                    for wanted in targets(full, group.additive, sums, gamma, how, activation):
+                        layers[wanted.name] = layers[wanted.name] or quantized(wanted)
+                for name, layer in zip(group.names, layers.values(), strict=True):
+                    if layer is not None:
+                        steps.replace(name, CodedLinear(layer, dtype).to(device))
+                        yield layer
+            seen = list(steps.results())
+        own = [one.result for one in traces]
     if head and (found := known(head)) is not None:
         yield found
     elif head:
@@ -135,14 +137,7 @@ def _naming(layers: Collection[str]) -> Iterator[None]:
         raise ValueError(f"{', '.join(layers)}: {error}") from error
 
 
-def _sums(
-    coded: Block,
-    groups: list[Group],
-    index: int,
-    traces: list[Trace],
-    seen: list[Tensor],
-    bias: Tensor | None,
-) -> Sums:
+def _sums(steps: Lockstep, index: int, traces: list[Trace], bias: Tensor | None) -> Sums:
     """Sum what reaches a group.
 
     What is added to hidden states counts by the inverse of their size: between equal errors of all
@@ -152,21 +147,20 @@ def _sums(
 
     Parameters
     ----------
+    steps : Lockstep
+        Of the block with layers quantized so far.
     traces : list of Trace
         Of the float block, for each window.
-    seen : list of (1, tokens, width)
-        Hidden states before the block, behind the quantized layers.
     """
-    known = 0.0 if bias is None else bias.detach().to(seen[0].device)
     sums = Sums()
-    for float_trace, hidden in zip(traces, seen, strict=True):
-        coded_trace = trace(coded, groups, hidden, last=index)
-        x, added = coded_trace.inputs[index].float(), float_trace.added[index]
+    for float_trace, (read, total) in zip(traces, steps.reads(index), strict=True):
+        x, added = read.float(), float_trace.added[index]
         if added is None:
             sums.add(x, float_trace.inputs[index].float(), x.new_ones(len(x)))
         else:
+            known = 0.0 if bias is None else bias.detach().to(x.device)
             before, added = float_trace.before(index).float(), added.float()
-            y = before - coded_trace.before(index).float() + added - known
+            y = before - total.float() + added - known
             sums.add(x, y, 1 / _size(before + added))
     sums.to_cpu()
     return sums

@@ -1,14 +1,14 @@
 """What the linear layers of a block read and write, in the order in which it uses them."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from models.calibration.blocks import Block, Reached
+from models.calibration.blocks import Block
 
 NEAR = 1e-3
 """Of the largest hidden state: what float32 sums may differ by."""
@@ -42,19 +42,19 @@ class Trace:
     Attributes
     ----------
     inputs : list of (tokens, in)
-        What each group read, as far as the block ran.
+        What each group read.
     added : list of (tokens, width) or None
         What each additive group put out.
     hidden : (1, tokens, width)
         What the block read.
-    result : (1, tokens, width), or None
-        What it put out, if it ran to its end.
+    result : (1, tokens, width)
+        What it put out.
     """
 
     inputs: list[Tensor]
     added: list[Tensor | None]
     hidden: Tensor
-    result: Tensor | None
+    result: Tensor
 
     def before(self, group: int) -> Tensor:
         """Return the sum to which an additive group adds; (tokens, width)."""
@@ -110,27 +110,24 @@ def norm_scale(block: Block, name: str, width: int) -> Tensor:
     return (high - low) / 2 * signs
 
 
-def trace(block: Block, groups: list[Group], hidden: Tensor, last: int | None = None) -> Trace:
-    """Run a block, or what of it comes before the group ``last`` is used."""
+def trace(block: Block, groups: list[Group], hidden: Tensor) -> Trace:
+    """Run a block for one window."""
     inputs: list[Tensor] = []
     added: list[Tensor | None] = []
 
-    def read(index: int, x: Tensor) -> None:
+    def read(x: Tensor) -> None:
         inputs.append(x.detach().flatten(0, -2))
-        if index == last:
-            raise Reached
 
     def wrote(group: Group, y: Tensor) -> None:
         # A copy: models may add to what a layer puts out, in place.
         added.append(y.detach().flatten(0, -2).clone() if group.additive else None)
 
     hooks = []
-    for index, group in enumerate(groups):
+    for group in groups:
         first = block.module.get_submodule(group.names[0])
-        hooks.append(first.register_forward_pre_hook(_reading(partial(read, index))))
+        hooks.append(first.register_forward_pre_hook(_reading(read)))
         hooks.append(first.register_forward_hook(_writing(partial(wrote, group))))
-    result = None
-    with _hooked(hooks), suppress(Reached):
+    with _hooked(hooks):
         result = block.run(hidden)
     return Trace(inputs, added, hidden, result)
 
