@@ -7,13 +7,14 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from models.compare.record import Record
 from models.compare.report import Point, front, points, table
 from models.compare.rows import Row
 from models.files import whole_file
 
-HIGHEST = 1000
+HIGHEST = 20
 """Perplexities from so many times the float model's on are drawn at the edge."""
 FONT = 6
 
@@ -36,13 +37,16 @@ def picture(rows: dict[Row, Record]) -> Figure:
     found = points(rows)
     base = next((point.base for point in found if point.base), 1.0)
     top = HIGHEST * base
-    figure = Figure(figsize=(11, 7.5))
+    figure = Figure(figsize=(11, 9))
     FigureCanvasAgg(figure)
     axes = figure.add_axes(
-        (0.07, 0.07, 0.91, 0.91), yscale="log", ylim=(0.6 * base, 1.3 * top),
+        (0.07, 0.07, 0.91, 0.91), yscale="log", ylim=(0.8 * base, 1.3 * top),
         xlim=(0, 1.2 * max([point.bits for point in found], default=1.0)),
         xlabel="stored bits per weight, everything counted", ylabel="perplexity of the integers",
     )  # fmt: skip
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     best = front(found)
     inside = [(p.bits, p.integers) for p in best if p.integers is not None and p.integers < top]
     axes.step([bits for bits, _ in inside], [height for _, height in inside], where="post",
@@ -63,23 +67,24 @@ def _height(point: Point, top: float) -> float:
 
 
 def _label(axes: Axes, found: Sequence[Point], top: float) -> None:
-    """Write the label of each point beside it and the front's line, below labels already there."""
+    """Write the label of each point at the nearest height that no mark or label has."""
     pixel = axes.figure.dpi / 72  # of a typographic point
     line, letter = 1.25 * FONT * pixel, 0.62 * FONT * pixel
-    taken: list[tuple[float, float, float]] = []
-    for point in sorted(found, key=lambda one: _height(one, top), reverse=True):
-        place = (point.bits, _height(point, top))
-        across, middle = axes.transData.transform(place)
+    places = [(point.bits, _height(point, top)) for point in found]
+    marks = [tuple(axes.transData.transform(place)) for place in places]
+    taken = [(across - 2 * pixel, across + 2 * pixel, height) for across, height in marks]
+    for point, place, (across, height) in sorted(
+        zip(found, places, marks, strict=True), key=lambda one: one[2][1], reverse=True
+    ):
         left, right = across + 5 * pixel, across + 5 * pixel + letter * len(point.row.label)
-        down = middle + 0.8 * line
-        while any(
-            left < end and start < right and abs(down - height) < line
-            for start, end, height in taken
-        ):
-            down -= 1
-        taken.append((left, right, down))
+        others = [middle for start, end, middle in taken if left < end and start < right]
+        steps = (sign * step for step in range(10**4) for sign in (1, -1))
+        away = next(
+            step for step in steps if all(abs(height + step - one) >= line for one in others)
+        )
+        taken.append((left, right, height + away))
         axes.annotate(
-            point.row.label, place, (5, (down - middle) / pixel), textcoords="offset points",
+            point.row.label, place, (5, away / pixel), textcoords="offset points",
             fontsize=FONT, va="center",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
             arrowprops={"arrowstyle": "-", "linewidth": 0.3, "color": "gray", "shrinkA": 0},
