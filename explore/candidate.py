@@ -1,5 +1,6 @@
 """Candidate: one thing that might be built, and the commands that build and price it."""
 
+import re
 import shlex
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -15,8 +16,8 @@ from fpga.boards import board_of
 from hwgen.config import HardwareConfig
 from models.compare.rows import Row
 
-WEIGHTS_ONLY = " weights only"
-"""Ends a format that is not calibrated, as in tables of ``models compare``."""
+WORDS = re.compile(r"(?s)(.*?)(?: rotate (\d+))?( weights only)?\Z")
+"""A format and what follows it in tables of ``models compare``."""
 
 MOST_COLUMNS = 1 << 17
 CIRCUIT = ("kind", "pe", "lanes", "act_bits", "digit", "table", "stage_every")
@@ -33,7 +34,8 @@ class Candidate:
     Attributes
     ----------
     format : str
-        As ``models quantize`` takes it; ends with ``weights only`` where it is not calibrated.
+        As ``models quantize`` takes it, ``rotate 64`` behind it where inputs are rotated in such
+        blocks, and last ``weights only`` where it is not calibrated.
     kind, pe, lanes, act_bits, digit, table, stage_every
         As in :class:`hwgen.config.HardwareConfig`.
     technology, memory : str
@@ -60,12 +62,12 @@ class Candidate:
     @property
     def spec(self) -> str:
         """The format alone."""
-        return self.format.removesuffix(WEIGHTS_ONLY)
+        return self.row.format
 
     @property
     def row(self) -> Row:
-        """What decides its perplexity: format, activation bits, calibration."""
-        return Row(self.spec, self.act_bits, not self.format.endswith(WEIGHTS_ONLY))
+        """What decides its perplexity: format, activation bits, calibration, rotation."""
+        return _row(self.format, self.act_bits)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -121,6 +123,7 @@ class Candidate:
         """
         quantize = ["python", "-m", "models", "quantize", model, "--format", self.spec]
         quantize += ["--act-bits", str(self.act_bits)] if self.act_bits != 8 else []
+        quantize += ["--rotate", str(self.row.rotate)] if self.row.rotate else []
         quantize += ["--calibrate", calibrate if self.row.calibrate else "none"]
         quantize += ["--windows", str(windows)] if self.row.calibrate else []
         quantize += ["-o", "build/explored.safetensors"]
@@ -163,6 +166,12 @@ def _flags(settings: dict[str, Any]) -> list[str]:
         else:
             found += [f"--{flag}", str(value)]
     return found
+
+
+@cache
+def _row(text: str, act_bits: int) -> Row:
+    form, rotate, plain = WORDS.findall(text)[0]
+    return Row(form, act_bits, not plain, rotate=int(rotate or 0))
 
 
 @cache

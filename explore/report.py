@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cost.terms import COMPONENTS
+from explore.candidate import Candidate
 from explore.metrics import EVIDENCE, METRICS
 from explore.result import Result
 from fpga.boards import BOARDS
@@ -69,6 +70,11 @@ def _notes(found: dict[str, Any], shown: int) -> Iterator[str]:
         yield (
             "Perplexities were measured with the head in float; energy and speed are of a head "
             f"in {space['head']}."
+        )
+    if any(Candidate(name).row.rotate for name in space["candidates"]["format"]):
+        yield (
+            "Where inputs are rotated (rotate 64), a host adds log2(64) numbers for each input of "
+            "a layer, beside its scaling of all formats' inputs: neither is in energy or speed."
         )
     asked = {*space["objectives"], *space["at_most"], *space["at_least"]}
     if any(metrics["luts"]) and not asked & {"luts", "fmax"}:

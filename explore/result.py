@@ -113,7 +113,8 @@ def _references(progress: Progress, records: Path) -> list[dict[str, Any]]:
 
     A GPU's figures are measured ones where there are records of it, else those of a roofline: at
     batch 1 and at the batch with the fewest joules. Of formats with equal storage the one with the
-    lowest perplexity stands for all; none has a roofline.
+    lowest perplexity stands for all; none has a roofline. Formats of rotated inputs are not among
+    them: no GPU was measured rotating.
     """
     space, scores = progress.standing.space, progress.scores
     wide, base = storage_of("fp16"), {}
@@ -123,7 +124,8 @@ def _references(progress: Progress, records: Path) -> list[dict[str, Any]]:
         base = {"perplexity": asdict(Figure.of(first.base, "measured", first.source))}
         found.append({"name": "float model", "figures": base})
     formats: dict[str, dict[str, Any]] = {}
-    for row, score in sorted(scores.items(), key=lambda pair: pair[1].perplexity):
+    plain = [(row, score) for row, score in scores.items() if not row.rotate]
+    for row, score in sorted(plain, key=lambda pair: pair[1].perplexity):
         figure = asdict(Figure.of(score.perplexity, "measured", score.source))
         formats.setdefault(row.format, {"perplexity": figure})
     for gpu in gpus().values():

@@ -13,13 +13,14 @@ from cost.prices import table_of
 from cost.storage import storage_of
 from cost.technology import memories, technologies
 from cost.workload import Shape, shape_of
-from explore.candidate import WEIGHTS_ONLY, Candidate
+from explore.candidate import Candidate
 from explore.metrics import METRICS
 from explore.storage import storage_for
 from fpga.boards import board_of
 from hwgen.config import KINDS
 from models.checks import require
 from models.cli import nearest
+from models.equivalence import Equivalence
 from models.files import read_toml
 
 DEFAULT = Path(__file__).with_name("default.toml")
@@ -127,7 +128,7 @@ class Space:
             self._check_boards()
         require(self.context >= 0, "context", "be 0 or more", self.context)
         storage_of(self.head)
-        _ = self.shape
+        self._check_rotations()
 
     def _check_boards(self) -> None:
         """Refuse what is not known of boards, or theirs to say."""
@@ -137,6 +138,13 @@ class Space:
         for name in (*self.objectives, *self.at_most, *self.at_least):
             rule = f"be known of a board (of these {', '.join(UNKNOWN)} are not)"
             require(name not in UNKNOWN, "objective or constraint", rule, name)
+
+    def _check_rotations(self) -> None:
+        """Refuse blocks that do not divide the inputs of each layer."""
+        for name in self.candidates["format"]:
+            rotation = Equivalence(None, None, Candidate(name).row.rotate)
+            for linear in self.shape.linears:
+                rotation.check_inputs(linear.inputs)
 
     @property
     def shape(self) -> Shape:
@@ -156,7 +164,7 @@ class Space:
     @property
     def calibrates(self) -> bool:
         """Whether a format is calibrated."""
-        return not all(name.endswith(WEIGHTS_ONLY) for name in self.candidates["format"])
+        return any(Candidate(name).row.calibrate for name in self.candidates["format"])
 
     @property
     def size(self) -> int:

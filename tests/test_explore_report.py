@@ -200,13 +200,14 @@ def notes(result: Result) -> list[str]:
 
 
 def test_what_a_reader_must_know(result: Result) -> None:
-    """What is left out, of which head perplexities are, and what decides nothing."""
-    *_, head = notes(result)
+    """What is left out, of which head perplexities are, what a host adds, what decides nothing."""
+    *_, head, rotated = notes(result)
     assert "measured with the head in float; energy and speed are of a head in int8" in head
+    assert rotated.startswith("Where inputs are rotated (rotate 64), a host adds log2(64) numbers")
     found, front = dict(result.found), result.found["front"]
-    found["details"] = {str(place): found["details"][str(place)] for place in front[:3]}
+    found["details"] = dict(list(found["details"].items())[:3])
     found["metrics"] = found["metrics"] | {"luts": [7.0] * len(result.points)}
-    left_out, _, luts = notes(Result(found))
+    left_out, _, _, luts = notes(Result(found))
     assert left_out.startswith(f"Of {len(front)} points of the front 3 are shown")
     assert "With luts among the objectives they do" in luts
 

@@ -287,15 +287,16 @@ def default(folder: Path) -> Progress:
 
 
 def test_records_are_scores_of_the_default_space(default: Progress) -> None:
-    """Those of its formats, with inputs as they are."""
+    """Those of its formats, inputs rotated or not."""
     records = [json.loads(path.read_text()) for path in RECORDS.glob("smollm2/*.json")]
     asked = [record["asked"]["quantize"] for record in records if record["evaluated"]]
     rows = {
-        Row(one["format"], one["act_bits"], one["calibrate"] != "none")
-        for one in asked if "rotate" not in one
+        Row(one["format"], one["act_bits"], one["calibrate"] != "none", rotate=one.get("rotate", 0))
+        for one in asked
     }  # fmt: skip
     assert default.scores.keys() == rows & set(default.standing.rows)
-    assert len(default.scores) >= 3
+    assert len(default.scores) >= 10
+    assert any(row.rotate for row in default.scores)
 
 
 @pytest.mark.parametrize("name", HAND)

@@ -99,6 +99,9 @@ def test_the_default_is_large_enough() -> None:
         ("[candidates]", "[evaluate]\ntext = 1\n[candidates]", "evaluate.text must be of type str"),
         ("[candidates]", "context = -1\n[candidates]", "context must be 0 or more"),
         ('format = ["ternary", "int:bits=4,group=64 weights only"]', "", "have a format"),
+        ('"ternary"', '"ternary rotate 7"', "be a power of two from 2 on, or 0, got 7"),
+        ('"ternary"', '"ternary rotate 128"', "divide 576 inputs, as 2, 4, 8, 16, 32, 64 does"),
+        ('"ternary"', '"ternary weights only rotate 64"', "format must be one of"),
         ("]", "", "must be TOML"),
     ],
 )
@@ -152,9 +155,17 @@ def test_stored_bits_are_those_of_layers(text: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["popcount", "addsub", "lut"])
-@pytest.mark.parametrize("form", ["ternary", "signs:k=3,group=36 weights only"])
+@pytest.mark.parametrize(
+    ("form", "flags"),
+    [
+        ("ternary", "--calibrate text.txt --windows 8"),
+        ("ternary rotate 64", "--rotate 64 --calibrate text.txt --windows 8"),
+        ("signs:k=3,group=36 weights only", "--calibrate none"),
+        ("signs:k=3,group=36 rotate 4 weights only", "--rotate 4 --calibrate none"),
+    ],
+)
 @pytest.mark.parametrize("digit", [0, 2])
-def test_the_command_builds_the_circuit(kind: str, form: str, digit: int) -> None:
+def test_the_command_builds_the_circuit(kind: str, form: str, flags: str, digit: int) -> None:
     one = Candidate(form, kind, 16, 36, act_bits=4, digit=digit, table=3 if kind == "lut" else 2)
     quantize, hwgen = one.command("smollm2", "text.txt", 8).split(" && ")
     parser = Parser()
@@ -163,8 +174,7 @@ def test_the_command_builds_the_circuit(kind: str, form: str, digit: int) -> Non
     config = config_from(parser.parse_args(arguments))
     wanted = {**vars(one.config), "columns": HardwareConfig.columns}
     assert {**vars(config), "columns": HardwareConfig.columns} == wanted
-    calibrate = "none" if form.endswith("weights only") else "text.txt --windows 8"
-    assert f"--format {one.spec} --act-bits 4 --calibrate {calibrate} -o" in quantize
+    assert f"--format {one.spec} --act-bits 4 {flags} -o" in quantize
 
 
 @pytest.mark.parametrize("kind", ["popcount", "addsub", "lut"])
