@@ -13,7 +13,6 @@ from models.calibration.migration import Migration
 from models.checks import require
 from models.codes import Activation
 from models.files import blaming, whole_file
-from models.formats import parse
 from models.llm import LLM
 from models.quantize import head_of, parts_of
 from models.scores import content_of
@@ -54,8 +53,7 @@ def formats_within(
     ValueError
         The budget is too small, or the text does not reach a layer.
     """
-    if all(parse(text).by_rows for text in formats):
-        allocate(sizes(linears, formats), budget)  # what cannot be is refused at once
+    allocate(sizes(linears, formats), budget)  # what cannot be is refused at once
     kept, whole = parts_of(file) / "measured.json", info | content_of(llm.model, windows)
     measured = _known(kept, whole)
     if measured is None:

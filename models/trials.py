@@ -14,6 +14,7 @@ from models.calibration.wanted import Wanted, wanted_of
 from models.codes import Activation
 from models.dense import dense
 from models.formats import parse
+from models.formats.spec import Format
 from models.llm import LLM
 from models.sensitivity import expected_loss, output_sensitivity
 from models.threads import one_thread
@@ -70,7 +71,7 @@ def measure(
 
 @one_thread()
 def sizes(linears: Mapping[str, nn.Linear], formats: Sequence[str]) -> dict[str, Choices]:
-    """Return what layers store in formats that quantize rows apart; losses are 0, for unknown.
+    """Return what layers store in formats; losses are 0, for unknown.
 
     No input is asked, so changes of inputs are not counted.
 
@@ -85,7 +86,7 @@ def sizes(linears: Mapping[str, nn.Linear], formats: Sequence[str]) -> dict[str,
         if kind not in known:
             wanted = wanted_of(name, linear.weight.detach(), linear.bias, None)
             known[kind] = [
-                Candidate(text, _bits(wanted, text, _spread(len(wanted.target), ROWS))[0], 0.0)
+                Candidate(text, _bits(wanted, parse(text).hurried(), ROWS)[0], 0.0)
                 for text in formats
             ]
     return {
@@ -125,40 +126,42 @@ def candidates(
 def _candidate(wanted: Wanted, sensitivity: Tensor, text: str, rows: int) -> Candidate:
     if wanted.hessian is None:
         raise ValueError(f"layer {wanted.name} must have a Hessian, got none")
-    some = _spread(len(wanted.target), rows if parse(text).by_rows else None)
-    target = wanted.target[some]
-    bits, values = _bits(wanted, text, some)
-    lost = expected_loss(values - target, wanted.hessian, sensitivity[some]).sum()
+    spec = parse(text)
+    some = _rows(wanted, spec, rows)
+    bits, values = _bits(wanted, spec, rows)
+    lost = expected_loss(values - wanted.target[some], wanted.hessian, sensitivity[some]).sum()
     everything = expected_loss(wanted.target, wanted.hessian, sensitivity)
     part = float(everything[some].sum() / everything.sum().clamp(min=torch.finfo().tiny))
     return Candidate(text, bits, float(lost) / (part or 1.0))
 
 
-def _spread(out: int, rows: int | None) -> Tensor:
-    """Return so many rows, evenly spaced; all where they are no more, or none are said."""
-    if rows is None or rows >= out:
+def _rows(wanted: Wanted, spec: Format, rows: int) -> Tensor:
+    """Return so many rows, evenly spaced; all where they are no more, or not quantized apart."""
+    out = len(wanted.target)
+    if rows >= out or not spec.by_rows:
         return torch.arange(out)
     return torch.linspace(0, out - 1, rows).round().long()
 
 
-def _bits(wanted: Wanted, text: str, some: Tensor) -> tuple[int, Tensor]:
+def _bits(wanted: Wanted, spec: Format, rows: int) -> tuple[int, Tensor]:
     """Return the bits of all rows, by those of some; and the values of these."""
-    bits, values = _tried(wanted, text, some)
+    some = _rows(wanted, spec, rows)
+    bits, values = _tried(wanted, spec, some)
     out = len(wanted.target)
     if len(some) < out:
         fewer = some[: len(some) // 2]
-        row_bits = (bits - _tried(wanted, text, fewer)[0]) / (len(some) - len(fewer))
+        row_bits = (bits - _tried(wanted, spec, fewer)[0]) / (len(some) - len(fewer))
         bits += round(row_bits * (out - len(some)))
     return bits, values
 
 
-def _tried(wanted: Wanted, text: str, rows: Tensor) -> tuple[int, Tensor]:
+def _tried(wanted: Wanted, spec: Format, rows: Tensor) -> tuple[int, Tensor]:
     """Quantize some rows; their bits and values.
 
     Planes do not depend on activations, but layers for 1-bit ones have no matrix.
     """
     try:
-        layer = parse(text).quantize(wanted.target[rows], wanted.name, Activation(), wanted.hessian)
+        layer = spec.quantize(wanted.target[rows], wanted.name, Activation(), wanted.hessian)
     except ValueError as error:
         raise ValueError(f"layer {wanted.name}: {error}") from error
     bias = None if wanted.bias is None else wanted.bias.detach().float().numpy()[rows]

@@ -129,6 +129,7 @@ def interrupted(*_: object) -> None:
         ([FORMATS, "--budget", "-1"], "--budget must be a number of bits a weight, above 0"),
         ([FORMATS, "--budget", "2", "--calibrate", "none"], "must have a text to calibrate with"),
         ([FORMATS, "--budget", "1.5"], "budget must be at least the 2.4"),
+        (["dbf:bits=3|4", "--budget", "1.5"], "budget must be at least the 2.9"),
         (
             ["ternary", "signs:group=999", "--budget", "3"],
             "layer model.layers.0.self_attn.q_proj: group must be at most the layer's 32 inputs",

@@ -24,6 +24,7 @@ from models.trials import candidates, measure, sizes
 SPECS = [
     "signs:k=2,group=8", "ternary", "int:bits=3,group=8", "billm:block=8,salient=2", "onebit",
     "jsq", "pbllm", "sbvr:k=2,group=8,table=4", "binary", "sdq:block=8", "arb:block=8,salient=2",
+    "dbf:bits=4", "mdbf:bits=6", "littlebit:bits=8",
 ]  # fmt: skip
 
 
