@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -11,7 +12,8 @@ from models.bitplane import BitplaneLayer
 from models.checks import require
 from models.dense import dense
 from models.exact import tensor
-from models.reference import LAYERNORM_EPSILON, Reference
+from models.reference import LAYERNORM_EPSILON, Reference, integer_weights
+from models.stage import Stage
 from models.stand_in import StandIn
 
 
@@ -22,14 +24,17 @@ class DenseLinear(nn.Module):
     ------
     ValueError
         The layer stands for no matrix: see :func:`models.dense.dense`, or it has a bias between
-        the integers, whose worth depends on the token.
+        the integers, whose worth depends on the token, and is not that of 1-bit codes for signs.
     """
 
     def __init__(self, layer: BitplaneLayer) -> None:
         super().__init__()
-        plain = all(stage.bias is None for path in layer.paths for stage in path.stages)
+        stages = [stage for path in layer.paths for stage in path.stages]
+        signs = all(_of_signs(stage) for stage in stages)
+        plain = signs or all(stage.bias is None for stage in stages)
         require(plain, "a layer with a matrix", "have no bias between integers", "one")
-        self.weight = nn.Parameter(torch.from_numpy(dense(layer)), requires_grad=False)
+        matrix = torch.from_numpy(dense(layer)) * (0.5 if signs else 1.0)
+        self.weight = nn.Parameter(matrix, requires_grad=False)
         bias = None if layer.bias is None else tensor(layer.bias)
         shift = None if layer.equivalence is None else layer.equivalence.shift
         if shift is not None:
@@ -46,6 +51,14 @@ class DenseLinear(nn.Module):
         return y
 
 
+def _of_signs(stage: Stage) -> bool:
+    """Whether codes 0 and 1 stand for -1 and 1: weights count twice, less what all ones give."""
+    if stage.bias is None or stage.activation is None or stage.activation.bits > 1:
+        return False
+    sums = integer_weights(stage).numpy().sum((0, 2), dtype=np.int64)
+    return np.array_equal(2 * stage.bias.astype(np.int64), -sums)
+
+
 class ReferenceLinear(StandIn):
     """A bitplane layer as every circuit computes it."""
 
@@ -54,8 +67,17 @@ class ReferenceLinear(StandIn):
         self.reference = Reference(layer)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Multiply; float32, (..., inputs) to (..., out)."""
-        return self.reference(x)
+        """Multiply; float32, (..., inputs) to (..., out).
+
+        Raises
+        ------
+        ValueError
+            Inputs are not finite; the text names the layer.
+        """
+        try:
+            return self.reference(x)
+        except ValueError as error:
+            raise ValueError(f"layer {self.name}: {error}") from error
 
 
 def replace_layers(

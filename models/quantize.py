@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.bitplane import BitplaneLayer
-from models.calibration.migration import Migration
+from models.calibration.migration import Migration, check_layers
 from models.calibration.stream import calibrate
 from models.calibration.wanted import Wanted, wanted_of
 from models.cli import nearest
@@ -66,6 +66,7 @@ def quantize_model(
         The folder of the file is missing or cannot be written.
     """
     check_output(file)
+    check_layers(how or Migration(), chosen)
     whole = info | content_of(llm.model, windows)
     with _waiting_beside(file) as parts:
         work = _Work(parts, whole, spec, activation, chosen, how or Migration())
@@ -146,12 +147,12 @@ class _Work:
         self.activation, self.chosen, self.how = activation, chosen, how
 
     def finished(self, name: str) -> BitplaneLayer | None:
-        """Return the layer that an earlier, interrupted run of the same command left."""
-        part = self._part(name)
-        if not part.exists():
+        """Return the layer that an earlier, interrupted run of the same command left, whole."""
+        try:
+            with open_layers(self._part(name)) as layers:
+                return layers.layer(name) if layers.info == self.info else None
+        except (ValueError, FileNotFoundError):
             return None
-        with open_layers(part) as layers:
-            return layers.layer(name) if layers.info == self.info else None
 
     def layer(self, name: str) -> BitplaneLayer:
         """Return a layer that is kept."""

@@ -14,7 +14,7 @@ class StandIn(nn.Module):
 
     def __init__(self, layer: str) -> None:
         super().__init__()
-        self._layer = layer
+        self.name = layer
 
     @property
     def weight(self) -> Tensor:
@@ -25,5 +25,5 @@ class StandIn(nn.Module):
         ValueError
             Always.
         """
-        subject, rule = f"layer {self._layer}", "be left out (quantize --layers)"
+        subject, rule = f"layer {self.name}", "be left out (quantize --layers)"
         raise ValueError(f"{subject} must {rule}, got a model that reads its weight itself")

@@ -1,6 +1,6 @@
 """Formats tried on every layer: their bits, and what the model is expected to lose by them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -34,6 +34,8 @@ def measure(
     activation: Activation,
     head: str = "",
     device: torch.device | None = None,
+    known: Mapping[str, Choices] | None = None,
+    keep: Callable[[dict[str, Choices]], None] = lambda _: None,
 ) -> dict[str, Choices]:
     """Try formats on all layers, each for the inputs that the float model gives it.
 
@@ -46,6 +48,10 @@ def measure(
         As on the command line.
     how, activation, head, device
         As in :func:`models.calibration.stream.calibrate`.
+    known : mapping of str to Choices, or None
+        Layers that need not be tried.
+    keep : callable
+        Takes all that is known after each layer.
 
     Raises
     ------
@@ -53,14 +59,16 @@ def measure(
         A layer cannot have one of the formats; the text names it.
     """
     weights = output_sensitivity(llm, windows[:WINDOWS], linears, device)
-    found: dict[str, Choices] = {}
+    found = dict(known or {})
 
     def tried(wanted: Wanted) -> None:
-        if wanted.name in weights:
+        if wanted.name in weights and wanted.name not in found:
             found[wanted.name] = candidates(wanted, weights[wanted.name], formats)
+            keep(found)
             bar.update()
 
-    with tqdm(total=len(linears), desc="trying formats", unit="layer", leave=False) as bar:
+    with tqdm(total=len(linears), initial=len(found), desc="trying formats", unit="layer",
+              leave=False) as bar:  # fmt: skip
         nothing = calibrate(
             llm, windows, how, activation, tried, lambda _: None, head, device=device
         )

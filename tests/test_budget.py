@@ -3,11 +3,15 @@
 import json
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
 
 import models.__main__
+from models import trials
+from models.allocation import Choices
+from models.calibration.wanted import Wanted
 from models.commands import show
 from models.quantize import parts_of
 from models.store import open_layers
@@ -84,6 +88,46 @@ def test_interrupted_runs_keep_their_choice(
     with open_layers(file) as opened:
         assert len(opened.names) == 14
         assert opened.info["budget"] == "3.0"
+    assert not parts_of(file).exists()
+
+
+def test_interrupted_measurements_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, file = tiny.save(tmp_path / "llama"), tmp_path / "layers.safetensors"
+    arguments = ["models", "quantize", str(source), "--format", FORMATS, "--budget", "3.0",
+                 "--windows", "4", "-o"]  # fmt: skip
+    monkeypatch.setattr("sys.argv", [*arguments, str(tmp_path / "whole")])
+    models.__main__.main()
+    tried, plain = list[str](), trials.candidates
+
+    def counted(wanted: Wanted, *rest: Any) -> Choices:
+        tried.append(wanted.name)
+        if len(tried) == 6:
+            raise KeyboardInterrupt
+        return plain(wanted, *rest)
+
+    monkeypatch.setattr(trials, "candidates", counted)
+    monkeypatch.setattr("sys.argv", [*arguments, str(file)])
+    with pytest.raises(KeyboardInterrupt):
+        models.__main__.main()
+    models.__main__.main()
+    assert len(set(tried)) == 14
+    assert tried[6] == tried[5], "the one that was interrupted is the only one to be tried again"
+    assert len(tried) == 15
+    assert file.read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["", "{}", '{"info": 1}', "[1]"])
+def test_damaged_measurements_are_made_anew(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, file = tiny.save(tmp_path / "llama"), tmp_path / "layers.safetensors"
+    parts_of(file).mkdir()
+    (parts_of(file) / "measured.json").write_text(damage)
+    arguments = ["models", "quantize", str(source), "--format", FORMATS, "--budget", "3",
+                 "--windows", "4", "-o", str(file)]  # fmt: skip
+    monkeypatch.setattr("sys.argv", arguments)
+    models.__main__.main()
+    assert file.is_file()
     assert not parts_of(file).exists()
 
 

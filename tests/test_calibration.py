@@ -295,6 +295,23 @@ def test_text_of_the_model_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert abs(float(taken - sampled)) < 0.05
 
 
+@pytest.mark.parametrize("family", ["llama", "mamba", "openai-gpt"])
+def test_text_of_models_that_keep_what_they_read_by_other_names(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or keep nothing: as if all tokens were read again for each."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model = tiny_llm(family)
+    found = calibration_windows(model, "self", 3, 8)
+    random = torch.Generator().manual_seed(0)
+    tokens = torch.randint(len(tiny.WORDS), (3, 1), generator=random)
+    with torch.no_grad():
+        for _ in range(7):
+            chances = model.model(input_ids=tokens).logits[:, -1].softmax(1)
+            tokens = torch.cat([tokens, torch.multinomial(chances, 1, generator=random)], 1)
+    assert torch.equal(found, tokens)
+
+
 @pytest.mark.parametrize("family", ["llama", "opt"])
 @pytest.mark.parametrize("method", ["none", "smooth", "gamma", "os+"])
 @pytest.mark.parametrize("rotation", [0, 8])

@@ -314,6 +314,33 @@ def test_layers_of_others_are_not_taken(
     assert file.read_bytes() == (tmp_path / "fresh").read_bytes()
 
 
+def test_damaged_leftovers_are_made_anew(call: Call, tmp_path: Path) -> None:
+    source, file = tiny.save(tmp_path / "llama"), tmp_path / "f"
+    arguments = ("models", "quantize", source, "--format", "ternary", "--calibrate", "none", "-o")
+    assert call(*arguments, tmp_path / "fresh")[0] == 0
+    parts_of(file).mkdir()
+    for name in (LAYER, "model.layers.0.mlp.up_proj"):
+        (parts_of(file) / f"{name}.safetensors").write_bytes(b"cut")
+    assert call(*arguments, file)[0] == 0
+    assert file.read_bytes() == (tmp_path / "fresh").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (["--rotate", 64], "layer model.layers.0.self_attn.q_proj: rotation must divide 32 inputs"),
+        (["--act-exponents", 2], "--act-exponents must be left out without --act-group, got 2"),
+        (["--windows", 10**24], "calibration windows must be from 1 to 100000, got 1000000"),
+    ],
+)
+def test_options_are_checked_before_work(
+    more: list[object], line: str, call: Call, tmp_path: Path, llama: Path
+) -> None:
+    arguments = ("quantize", llama, "--format", "ternary", "-o", tmp_path / "f")
+    assert error(call("models", *arguments, *more), "models").startswith(line)
+    assert not parts_of(tmp_path / "f").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "rule"),
     [

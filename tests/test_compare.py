@@ -185,6 +185,23 @@ def test_rows_are_recorded_and_not_done_again(
     assert {path.name: path.read_bytes() for path in bench.folder.iterdir()} == made
 
 
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        (["--calibrate", "none.txt"], "calibration text none.txt must be a text file, self or hub"),
+        (["--windows", "0"], "calibration windows must be from 1 to 100000, got 0"),
+        (["--windows", "9999"], "must have at least [0-9]+ tokens, 9999 windows of [0-9]+, got"),
+        (["--text", "none.txt"], "none.txt must be a text file, got none"),
+    ],
+)
+def test_wrong_texts_cost_no_record(bench: Bench, wrong: list[str], line: str) -> None:
+    bench.run()
+    made = {path.name: path.read_bytes() for path in bench.folder.iterdir()}
+    with pytest.raises((ValueError, FileNotFoundError), match=line):
+        bench.run(*wrong)
+    assert {path.name: path.read_bytes() for path in bench.folder.iterdir()} == made
+
+
 def test_rows_with_rotated_inputs(bench: Bench) -> None:
     """Beside the same format as it is: files and records of their own."""
     plain = '[[row]]\nformat = "signs:k=1,group=16"\n'

@@ -291,6 +291,12 @@ def test_inverse_factor_is_that_of_later_columns() -> None:
     assert torch.allclose(upper.T @ upper @ hessian.double(), torch.eye(9).double(), atol=1e-9)
 
 
+@pytest.mark.parametrize("spec", SPECS)
+def test_matrices_of_zeros_stay(spec: str) -> None:
+    layer = parse(spec).quantize(torch.zeros(6, 24), "x", Activation(), hessian_of(24, 40, seed=1))
+    assert not dense(layer).any()
+
+
 def test_inputs_of_zeros_are_refused() -> None:
     _, layer = fitted("signs:group=8", weights(2, 8))
     text = "^the layer's inputs must be other than zero, got zeros only$"

@@ -117,6 +117,15 @@ def test_integers_of_many_bits_are_near_the_matrices(tmp_path: Path, text: Path,
     assert got[2].perplexity == pytest.approx(got[1].perplexity, rel=3e-3)
 
 
+@pytest.mark.parametrize("spec", ["binary", "binary:scale=group,group=16", "binary:mean=dropped"])
+def test_one_bit_codes_for_signs_have_the_matrix_of_signs(spec: str) -> None:
+    weight = torch.randn(12, 40, generator=torch.Generator().manual_seed(1))
+    signs, more = (parse(spec).quantize(weight, "x", Activation(bits, bits > 1)) for bits in (1, 8))
+    assert torch.equal(DenseLinear(signs).weight, DenseLinear(more).weight)
+    x = torch.where(weight > 0, 3.0, -3.0)  # nothing is lost to the codes of these
+    torch.testing.assert_close(DenseLinear(signs)(x), ReferenceLinear(signs)(x))
+
+
 def test_layers_without_a_matrix_are_named(tmp_path: Path, text: Path) -> None:
     file, changed = tmp_path / "x.safetensors", []
     with open_layers(quantized(file, "int:bits=8,group=16")) as layers:

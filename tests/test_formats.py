@@ -473,10 +473,12 @@ def test_bad_specs_are_refused(spec: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("spec", ["sbvr", "signs", "ternary:scale=group", "int"])
-def test_groups_beyond_the_layer_are_refused(spec: str) -> None:
-    text = "group must be at most the layer's 127 inputs, got 128"
+@pytest.mark.parametrize("group", [128, 10**23])
+def test_groups_beyond_the_layer_are_refused(spec: str, group: int) -> None:
+    join = "," if ":" in spec else ":"
+    text = f"group must be at most the layer's 127 inputs, got {group}"
     with pytest.raises(ValueError, match=f"^{text}$"):
-        layer_of(spec, weights(2, 127))
+        layer_of(f"{spec}{join}group={group}", weights(2, 127))
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -69,6 +69,10 @@ def test_refusals(layers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         command(monkeypatch, "eval", layers)
     with pytest.raises(ValueError, match=r"^either --text or --tasks must be given, got both$"):
         command(monkeypatch, "eval", layers, "--tasks", "piqa", "--text", layers)
+    with pytest.raises(ValueError, match=r"^--limit must be left out without --tasks, got 3$"):
+        command(monkeypatch, "eval", layers, "--text", layers, "--limit", 3)
+    with pytest.raises(ValueError, match=r"^--task-folder must be left out without --tasks, got x"):
+        command(monkeypatch, "eval", layers, "--text", layers, "--task-folder", "x")
     with pytest.raises(ValueError, match=r"^limit must be 1 or more, got 0$"):
         command(monkeypatch, "eval", layers, "--tasks", "piqa", "--limit", 0)
     monkeypatch.setitem(sys.modules, "lm_eval.tasks", None)  # as if it were not installed

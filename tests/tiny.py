@@ -35,6 +35,7 @@ FAMILIES = {
     "mixtral": COMMON
     | {"intermediate_size": INNER, "num_key_value_heads": 2, "num_local_experts": 4},
     "mamba": COMMON | {"expand": 2},
+    "openai-gpt": COMMON,
 }
 
 

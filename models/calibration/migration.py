@@ -1,12 +1,12 @@
 """Which exact changes of inputs make them easier to round: outliers go where they hurt less."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.codes import Activation
 from models.encode import quantize
@@ -85,6 +85,16 @@ def equivalence(
     found = Equivalence(_array(shift), _array(scale), how.rotation)
     found.check_inputs(weights.shape[1])
     return found
+
+
+def check_layers(how: Migration, linears: Mapping[str, nn.Linear]) -> None:
+    """Raise ``ValueError`` for a layer whose inputs the rotation does not divide, by its name."""
+    rotation = Equivalence(rotation=how.rotation)
+    for name, linear in linears.items():
+        try:
+            rotation.check_inputs(linear.in_features)
+        except ValueError as error:
+            raise ValueError(f"layer {name}: {error}") from error
 
 
 Choice = tuple[Tensor | None, Tensor | None]

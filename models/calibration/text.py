@@ -1,6 +1,7 @@
 """Text to calibrate with: a file, a data set of the Hub, or what the model itself makes up."""
 
 import hashlib
+import inspect
 from pathlib import Path
 
 import torch
@@ -19,6 +20,8 @@ ITSELF = "self"
 HUB = "hub:"
 CONTEXT = 1024
 SEED = 0
+MOST = 100_000
+"""Windows of a text at most: their tokens still fit in memory."""
 AT_ONCE = 512
 """Windows that are sampled together."""
 
@@ -51,7 +54,7 @@ def calibration_windows(
     OSError
         There is no such file or data set.
     """
-    require(windows >= 1, "calibration windows", "be 1 or more", windows)
+    _check_count(windows)
     most = getattr(llm.model.config.get_text_config(), "max_position_embeddings", None)
     if context is None:
         context = min(CONTEXT, most or CONTEXT)
@@ -69,6 +72,13 @@ def calibration_windows(
     return torch.tensor(found[:wanted]).view(windows, context)
 
 
+def check_text(llm: LLM, source: str, windows: int) -> None:
+    """Raise what :func:`calibration_windows` would, as far as no text must be made or fetched."""
+    _check_count(windows)
+    if source != ITSELF and not source.startswith(HUB):
+        calibration_windows(llm, source, windows)
+
+
 def check_source(source: str) -> None:
     """Raise ``FileNotFoundError`` for a source that is no word, no data set and no file."""
     if source != ITSELF and not source.startswith(HUB) and not Path(source).is_file():
@@ -76,6 +86,10 @@ def check_source(source: str) -> None:
         raise FileNotFoundError(
             f"calibration text {source} must be a text file, {ITSELF} or {HUB}NAME, got {got}"
         )
+
+
+def _check_count(windows: int) -> None:
+    require(1 <= windows <= MOST, "calibration windows", f"be from 1 to {MOST}", windows)
 
 
 def _file_text(source: str) -> str:
@@ -140,12 +154,17 @@ def _made_up(llm: LLM, windows: int, context: int, device: torch.device) -> Tens
 def _continued(
     model: PreTrainedModel, tokens: Tensor, context: int, random: torch.Generator, bar: tqdm
 ) -> Tensor:
-    """Sample until windows have ``context`` tokens."""
-    past = None
+    """Sample until windows have ``context`` tokens.
+
+    A model keeps what it has read in what it gives back and also takes, whatever it calls that;
+    one that does not reads all tokens again.
+    """
+    takes, kept = inspect.signature(model.forward).parameters, {}
     with torch.no_grad():
         for _ in range(context - tokens.shape[1]):
-            result = model(input_ids=tokens[:, -1:], past_key_values=past, use_cache=True)
-            past = result.past_key_values
+            unread = tokens[:, -1:] if kept else tokens
+            result = model(input_ids=unread, use_cache=True, **kept)
+            kept = {name: value for name, value in result.items() if name in takes}
             chances = torch.softmax(result.logits[:, -1].float(), dim=1)
             check_chances(model, tokens, chances)
             tokens = torch.cat([tokens, torch.multinomial(chances, 1, generator=random)], 1)

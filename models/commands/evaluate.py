@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.checks import require
 from models.cli import Commands
 from models.commands.flags import add_device, add_text, source_of
 from models.store import BitplaneFile, open_layers
@@ -36,6 +37,9 @@ def run(arguments: Namespace) -> None:
     if (arguments.text is None) == (arguments.tasks is None):
         got = "neither" if arguments.text is None else "both"
         raise ValueError(f"either --text or --tasks must be given, got {got}")
+    for name, value in (("--limit", arguments.limit), ("--task-folder", arguments.task_folder)):
+        fits = arguments.tasks is not None or value is None
+        require(fits, name, "be left out without --tasks", value)
     with open_layers(arguments.file) as file:
         source = source_of(arguments.model, file)
         from models import eval as evaluation

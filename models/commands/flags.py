@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from models.checks import require
 from models.codes import Activation
 from models.store import BitplaneFile
 
@@ -12,6 +13,7 @@ CALIBRATE = (
 )
 MODEL = "smollm2, a GGUF file, a Transformers folder or a Hub name"
 OUT = "file to write"
+EXPONENTS = 3
 
 
 def add_text(sub: ArgumentParser, required: bool) -> None:
@@ -27,16 +29,18 @@ def add_activation(sub: ArgumentParser) -> None:
     sub.add_argument("--act-group", type=int, default=0, metavar="COLUMNS",
                      help="columns that share a power of two beside the token's scale; the "
                      "format's group (default: a scale for each token only)")  # fmt: skip
-    sub.add_argument("--act-exponents", type=int, default=3, metavar="STEPS",
-                     help="halvings of a group's scale at most (default: 3)")  # fmt: skip
+    sub.add_argument("--act-exponents", type=int, metavar="STEPS",
+                     help=f"halvings of a group's scale (default: {EXPONENTS})")  # fmt: skip
 
 
 def activation_of(arguments: Namespace) -> Activation:
     """Return how inputs become codes."""
-    bits, group = arguments.act_bits, arguments.act_group
+    bits, group, exponents = arguments.act_bits, arguments.act_group, arguments.act_exponents
     if not group:
+        rule = "be left out without --act-group"
+        require(exponents is None, "--act-exponents", rule, exponents)
         return Activation(bits=bits, signed=bits > 1)
-    exponents = arguments.act_exponents
+    exponents = EXPONENTS if exponents is None else exponents
     return Activation(bits, signed=bits > 1, scale="group", group=group, exponents=exponents)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models import eval as evaluation
 from models.calibration.migration import Migration
-from models.calibration.text import calibration_windows
+from models.calibration.text import calibration_windows, check_text
 from models.compare.record import Made, Record, read_record, write_record
 from models.compare.rows import Row
 from models.files import blaming
@@ -66,7 +66,7 @@ class Comparison:
     Raises
     ------
     ValueError, OSError
-        As reading the model and the text does.
+        As reading the model and the texts does.
     """
 
     def __init__(self, plan: Plan, folder: Path, device: torch.device | None = None) -> None:
@@ -75,6 +75,8 @@ class Comparison:
             folder.mkdir(exist_ok=True)
         llm = load(plan.model)
         self._weights = weights_hash(llm.model)
+        if plan.calibrate != "none":
+            check_text(llm, plan.calibrate, plan.windows)
         self._windows = evaluation.read_windows(llm, plan.text, plan.tokens, plan.context)
         self._fewer = self._windows
         if plan.integer_tokens is not None:

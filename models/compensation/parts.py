@@ -152,11 +152,15 @@ def with_coefficients(part: Part, path: Path) -> Path:
 
 
 def _rounded(values: np.ndarray, like: Stage) -> tuple[np.ndarray, np.ndarray]:
-    """Round coefficients, and last offsets, to integers that need no more bits than a stage's."""
+    """Round coefficients, and last offsets, to integers that need no more bits than a stage's.
+
+    Or than a coefficient of 1 does, where a stage has none but zeros.
+    """
     width = signed_bits(int(np.abs(like.coefficients.astype(np.int32)).max()))
     most = max(int(np.abs(part).max())
                for part in (like.spread_coefficients(), like.spread_offset()))  # fmt: skip
-    top = code_range(max(8, signed_bits(most)), signed=True)[1]
+    one = 1 if like.mix is None else int(np.abs(like.mix).max())
+    top = code_range(max(8, signed_bits(max(most, one))), signed=True)[1]
     count = like.coefficients.shape[-1]
     offset = None if like.offset is None else values[..., count]
     return fixed_coefficients(values[..., :count], offset, like.mix, max(8, width), top)

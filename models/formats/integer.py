@@ -52,10 +52,12 @@ class Integer(StageFormat):
     ) -> BitplaneLayer:
         """Round every weight to the nearest integer times its scale, as that is stored."""
         matrix = real_matrix(weight)
+        columns = matrix.shape[1]
+        sizes = group_sizes(columns, columns if self.scale == "row" else self.group)
         if self.scale == "row":
             scale, zero = self._grid(matrix[:, None])
             offset = -zero[:, 0].to(torch.int16).numpy() if self.range == "asymmetric" else None
-            bits, rows = self._planes(matrix, scale, zero), scale[:, 0].numpy()
+            bits, rows = self._planes(matrix, sizes, scale, zero), scale[:, 0].numpy()
             return from_integers(name, bits, self._places, offset, rows, activation)
         scale, zero = self._grid(in_groups(matrix, self.group))
         half, stored = 1 << (self.bits - 1), [scale.double()]
@@ -68,15 +70,15 @@ class Integer(StageFormat):
         steps = torch.from_numpy(whole[..., 0]).clamp(min=1)  # 0 only where any code will do
         zero = half * torch.from_numpy(whole[..., -1]) / steps if len(stored) > 1 else zero
         return from_integers(
-            name, self._planes(matrix, steps * torch.from_numpy(unit)[:, None], zero),
+            name, self._planes(matrix, sizes, steps * torch.from_numpy(unit)[:, None], zero),
             whole, None, unit, activation,
             group=self.group, mix=mix, coefficient_bits=self.coef_bits,
         )  # fmt: skip
 
-    def _planes(self, matrix: Tensor, scale: Tensor, zero: Tensor) -> NDArray[np.bool_]:
+    def _planes(
+        self, matrix: Tensor, sizes: Tensor, scale: Tensor, zero: Tensor
+    ) -> NDArray[np.bool_]:
         """Bits of the nearest integers, bool, (bits, out, in); the grid is (out, groups)."""
-        columns = matrix.shape[1]
-        sizes = group_sizes(columns, columns if self.scale == "row" else self.group)
         each = [part.double().repeat_interleave(sizes, dim=1) for part in (scale, zero)]
         whole = (matrix / each[0] + each[1]).round().clamp(*self._limits).to(torch.int16)
         return torch.stack([(whole >> plane & 1).bool() for plane in range(self.bits)]).numpy()

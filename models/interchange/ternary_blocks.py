@@ -83,7 +83,8 @@ def _ternary(
     with np.errstate(over="ignore"):
         exact = scale.astype(np.float16) == scale
     got = "" if exact.all() else f"{scale[~exact][0]:.8g}"
-    require(bool(exact.all()), subject, "have scales that float16 holds", got)
+    rule = "have scales that float16 holds, as of ternary:scale_type=float16"
+    require(bool(exact.all()), subject, rule, got)
     return (np.sign(weights) + 1).astype(np.uint8), scale
 
 
