@@ -156,6 +156,15 @@ def test_a_layer_that_cannot_learn_is_named(tmp_path: Path) -> None:
         train(chains, tmp_path / "out", SHORT)
 
 
+def test_a_model_that_gives_no_numbers_is_blamed(start: Path, tmp_path: Path) -> None:
+    """And not the rates."""
+    broken = tiny_llm()
+    broken.model.lm_head.weight.data.fill_(torch.nan)
+    line = "^logits of the model must be finite, got a NaN or an infinity$"
+    with open_layers(start) as file, pytest.raises(ValueError, match=line):
+        train_model(broken, file, windows(), SHORT, tmp_path / "out", "numbers", CPU)
+
+
 @pytest.mark.parametrize(
     ("options", "line"),
     [

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from models.checks import require
+from models.llm import check_chances
 from models.training.optimizer import Optimizer
 from models.training.order import Order
 
@@ -49,16 +50,17 @@ def distill(
     Raises
     ------
     ValueError
-        The loss is not finite: rates were too high.
+        What the teacher gives is not finite; or the loss is not: rates were too high.
     """
     for step in range(first, optimizer.steps):
         chosen = order.batch(step, batch)
         for start in range(0, batch, at_once):
             tokens = windows[chosen[start : start + at_once]]
             with torch.no_grad():
-                wanted = teacher(input_ids=tokens, use_cache=False).logits.flatten(0, 1)
+                wanted = teacher(input_ids=tokens, use_cache=False).logits
+            check_chances(teacher, tokens, wanted)
             have = student(input_ids=tokens, use_cache=False).logits.flatten(0, 1)
-            loss = divergence(have, wanted)
+            loss = divergence(have, wanted.flatten(0, 1))
             (loss * (len(tokens) / batch)).backward()
             value = float(loss.detach())
             require(isfinite(value), "the loss", "be finite; lower the rates", value)
