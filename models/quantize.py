@@ -125,6 +125,8 @@ def _waiting_beside(file: Path) -> Iterator[Path]:
     try:
         yield parts
     except BaseException:
+        for cut in parts.glob(".*"):  # by an interrupt before anyone held the file
+            cut.unlink()
         with suppress(OSError):  # there is something in it
             parts.rmdir()
         raise

@@ -314,6 +314,25 @@ def test_layers_of_others_are_not_taken(
     assert file.read_bytes() == (tmp_path / "fresh").read_bytes()
 
 
+def test_an_interrupt_leaves_whole_layers_only(
+    call: Call, tmp_path: Path, llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One may come after a file is made and before there is anyone to remove it."""
+    save = quantization.save
+
+    def interrupted(path: Path, *rest: Any) -> None:
+        if list(path.parent.glob("*.safetensors")):
+            (path.parent / f".{path.name}.cut").write_bytes(b"")
+            raise KeyboardInterrupt
+        save(path, *rest)
+
+    monkeypatch.setattr(quantization, "save", interrupted)
+    arguments = ("quantize", llama, "--format", "ternary", "--calibrate", "none", "-o")
+    assert call("models", *arguments, tmp_path / "f")[0] == 130
+    (left,) = parts_of(tmp_path / "f").iterdir()
+    assert left.suffix == ".safetensors"
+
+
 def test_damaged_leftovers_are_made_anew(call: Call, tmp_path: Path) -> None:
     source, file = tiny.save(tmp_path / "llama"), tmp_path / "f"
     arguments = ("models", "quantize", source, "--format", "ternary", "--calibrate", "none", "-o")
