@@ -1,6 +1,6 @@
-"""Benchmarks of the engine: prices a second, and what a second worker is worth.
+"""Benchmarks of the engine: prices a second, a second worker's worth, what samplers find.
 
-``python -m explore.bench prices`` and ``python -m explore.bench workers``.
+``python -m explore.bench prices``, ``workers`` and ``samplers``.
 """
 
 import shutil
@@ -11,12 +11,16 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from cost.technology import memories
 from explore.analytic import estimates
 from explore.candidate import Candidate
 from explore.circuits import prime, question_of
 from explore.elements import inputs_of
-from explore.space import Cells, read_space
+from explore.front import front
+from explore.search import Found, grid, sampled
+from explore.space import Cells, Space, read_space
 from explore.task import Task
 from explore.workers import workers
 from models.cli import Commands, run
@@ -24,6 +28,8 @@ from models.cli import Commands, run
 PROGRAM = "python -m explore.bench"
 MOST_SECONDS = 120.0
 LEAST_GAIN = 1.7
+FORMATS = 4
+"""Of the default space, that samplers are tried on."""
 
 
 def prices(arguments: Namespace) -> None:
@@ -82,6 +88,36 @@ def _task(lanes: int) -> Task:
     return Task("synthesize", inputs, question_of("synthesize", inputs))
 
 
+def few_formats() -> Space:
+    """Return the default space with its first formats only."""
+    space = read_space()
+    formats = space.candidates["format"][:FORMATS]
+    return replace(space, candidates=space.candidates | {"format": formats})
+
+
+def fronts(whole: Found) -> set[int]:
+    """Return the places of a grid that are on the front of their format's energy, speed, area."""
+    values = whole.estimates.ends.mean(2)[:, :3] * (1, -1, 1)
+    best = set[int]()
+    for form in {one.format for one in whole.candidates}:
+        own = np.array([n for n, one in enumerate(whole.candidates) if one.format == form])
+        best |= set(own[front(values[own])].tolist())
+    return best
+
+
+def samplers(arguments: Namespace) -> None:
+    """Sample some of a grid, and count what is on its fronts."""
+    space = few_formats()
+    whole = grid(space)
+    best, count = fronts(whole), len(whole.candidates)
+    places = {candidate: place for place, candidate in enumerate(whole.candidates)}
+    for seed in range(1, 1 + arguments.seeds):
+        found = {places[one] for one in sampled(space, arguments.points, seed).candidates}
+        chance = len(best) * len(found) / count
+        print(f"seed {seed}: {len(found)} of {count} candidates, {len(best & found)} of the "
+              f"{len(best)} on fronts; by chance {chance:.0f}")  # fmt: skip
+
+
 def main() -> None:
     """Parse the command line and do what it says."""
     commands = Commands(PROGRAM, "Time the engine of explorations.", f"{PROGRAM} prices")
@@ -90,6 +126,11 @@ def main() -> None:
     sub = commands.add("workers", "Synthesize with one worker and with two.", gain)
     sub.add_argument("--elements", type=int, default=14, help="(default: 14)")
     sub.add_argument("--rounds", type=int, default=2, help="(default: 2)")
+    sub = commands.add(
+        "samplers", "Sample some of a grid, and count what is on its fronts.", samplers
+    )
+    sub.add_argument("--points", type=int, default=320, help="(default: 320)")
+    sub.add_argument("--seeds", type=int, default=3, help="(default: 3)")
     commands.run()
 
 
