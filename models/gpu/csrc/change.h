@@ -27,7 +27,6 @@ __global__ void __launch_bounds__(kThreads) change(Change c) {
   __shared__ float values[kMostRotation];
   const int span = span_of(c), begin = blockIdx.x * span, inside = min(span, c.inputs - begin);
   const int64_t row = int64_t(blockIdx.y) * c.inputs + begin;
-  let_next_begin();
   wait_for_last();
   for (int n = threadIdx.x; n < inside; n += kThreads) {
     float value = read_one(c.x, c.real, row + n);
@@ -35,6 +34,7 @@ __global__ void __launch_bounds__(kThreads) change(Change c) {
     if (c.scale) value = __fmul_rn(value, __ldg(c.scale + begin + n));
     values[n] = value;
   }
+  let_next_begin();
   for (int step = 1; step < c.rotation; step *= 2) {
     __syncthreads();
     for (int pair = threadIdx.x; pair < inside / 2; pair += kThreads) {

@@ -3,8 +3,8 @@
 // There is a block for each multiprocessor, and its tiles of 16 rows lie in one piece of memory, of which each warp takes an
 // equal part. A call this small is made of waiting: so each warp asks for the weights of its first steps at once, into
 // shared memory, where the GPU can before the kernel that makes the inputs has ended; a block takes less than half of a
-// multiprocessor, so that the next kernel's fits beside it; and codes are made once a block. Integers and the float formula
-// are those of linear.h.
+// multiprocessor, so that the next kernel's fits beside it, and lets it begin once its own inputs are read, as they would
+// wait behind the next one's weights; and codes are made once a block. Integers and the float formula are those of linear.h.
 #pragma once
 #include "products.h"
 
@@ -75,14 +75,15 @@ __device__ inline void read_chunk(float (&v)[8], const Plain& p, int token, int 
 // The bits of the largest of 8 sizes, or of 8 values if there are any above 0: bits of numbers from 0 on are in the order of
 // the numbers, with those of infinity and what is not a number at the end.
 __device__ inline uint32_t peak_of(const float (&v)[8], bool sizes) {
-  uint32_t peak = 0;
+  uint32_t size = 0;
+  int above = 0;
 #pragma unroll
   for (int n = 0; n < 8; ++n) {
-    const uint32_t bits = bits_of_float(v[n]), size = bits & 0x7fffffffu;
-    const bool counts = sizes || size == bits || size > kLargestBits;
-    peak = counts && size > peak ? size : peak;
+    const uint32_t bits = bits_of_float(v[n]);
+    size = max(size, bits & 0x7fffffffu);
+    above = max(above, int(bits));
   }
-  return peak;
+  return sizes || size > kLargestBits ? size : uint32_t(above);
 }
 
 // The codes of 4 inputs as bytes; scaled by their largest size none is beyond the highest, so that none clamps. Adding 1.5 * 2^23 rounds to an integer, ties to even, and leaves its two's complement in
@@ -98,25 +99,26 @@ __device__ inline uint32_t four_codes(const float* v, float inverse, bool clamps
   return word;
 }
 
+// One of two steps that swap the bits of a nibble with those of four threads: bits and threads whose numbers differ in
+// `distance` change places. `upper`: the thread's number has that bit.
+__device__ inline uint32_t swap_bits(uint32_t word, uint32_t lower_bits, int distance, bool upper) {
+  const uint32_t other = __shfl_xor_sync(kOnes, word, distance), keeps = upper ? ~lower_bits : lower_bits;
+  const int turn = upper ? 32 - distance : distance;
+  return (word & keeps) | ((other << turn | other >> (32 - turn)) & ~keeps);
+}
+
 // The codes of four threads, each with bytes of bits i and i + 4 of a word's bytes, to eight words of a bit-plane each: bit
-// m + 8 j of word b is bit b of byte j of word m. Each thread keeps words i and i + 4.
+// m + 8 j of word b is bit b of byte j of word m. Each thread keeps words i and i + 4: low and high halves of its bytes meet,
+// and what is left is to swap 4 bits with 4 threads.
 __device__ inline void to_bit_planes(uint32_t (&w)[2], int i) {
-  const bool odd = i & 1, high = i & 2;
-  uint32_t plane[8], two[4];
+  const uint32_t halves[2] = {(w[0] & 0x0f0f0f0fu) | (w[1] << 4 & 0xf0f0f0f0u), (w[0] >> 4 & 0x0f0f0f0fu) | (w[1] & 0xf0f0f0f0u)};
 #pragma unroll
-  for (int b = 0; b < 8; ++b) plane[b] = ((w[0] >> b & 0x01010101u) | (w[1] >> b & 0x01010101u) << 4) << i;
-#pragma unroll
-  for (int n = 0; n < 4; ++n)
-    two[n] = (odd ? plane[2 * n + 1] : plane[2 * n]) |
-             __shfl_xor_sync(kOnes, odd ? plane[2 * n] : plane[2 * n + 1], 1);
-#pragma unroll
-  for (int n = 0; n < 2; ++n)
-    w[n] = (high ? two[2 * n + 1] : two[2 * n]) | __shfl_xor_sync(kOnes, high ? two[2 * n] : two[2 * n + 1], 2);
+  for (int n = 0; n < 2; ++n) w[n] = swap_bits(swap_bits(halves[n], 0x55555555u, 1, i & 1), 0x33333333u, 2, i & 2);
 }
 
 // A block makes the codes of `tokens` of kTokens tokens at once, each by an equal part of its warps: 32 bytes for each 32
 // columns, tokens `stride` words apart; adds their sums over each part to code_sums [parts][kTokens]; and says what a code of 1
-// is worth. Codes of tokens beyond are 0.
+// is worth. Codes of tokens beyond are 0. Lets the next kernel begin.
 template <bool kBits, int kTokens, int kParts>
 __device__ inline void encode_tokens(const Plain& p, int first, int tokens, uint32_t* to, int stride, int* code_sums, float* worths) {
   __shared__ uint32_t peaks[kTeam];
@@ -143,6 +145,7 @@ __device__ inline void encode_tokens(const Plain& p, int first, int tokens, uint
   bits = __reduce_max_sync(kOnes, bits);
   if (lane == 0) peaks[threadIdx.x / 32] = bits;
   __syncthreads();
+  let_next_begin();
   bits = __reduce_max_sync(kOnes, peaks[n * kWarpsEach + lane % kWarpsEach]);
 
   const float high = float(p.high), low = float(p.low), found = float_of_bits(bits), peak = found >= kSmallestPeak ? found : high;
@@ -172,7 +175,6 @@ __device__ inline void encode_tokens(const Plain& p, int first, int tokens, uint
 template <bool kBits, int kParts>
 __global__ void __launch_bounds__(kTeamThreads) encode_plain(Plain p) {
   DYNAMIC_SHARED(shared);          // sums of the codes of each part
-  let_next_begin();
   const int token = blockIdx.x, parts = p.columns / 128 * kParts;
   int* code_sums = reinterpret_cast<int*>(shared);
   for (int at = threadIdx.x; at < parts; at += kTeamThreads) code_sums[at] = 0;
@@ -320,7 +322,6 @@ template <class Product, int kPlanes, int kParts>
 __global__ void __launch_bounds__(kTeamThreads, Product::kSpan == 16 ? 1 : 2) decode(Plain p) {
   DYNAMIC_SHARED(shared);
   __shared__ float worths[Product::kSpan];
-  let_next_begin();
   constexpr int kDepth = ring_depth(kPlanes);
   const Room room(p, kPlanes, Product::kSpan, gridDim.x);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, terms = kPlanes + p.has_offset, steps = p.columns / kStep;
@@ -376,6 +377,7 @@ __global__ void __launch_bounds__(kTeamThreads, Product::kSpan == 16 ? 1 : 2) de
     for (int at = threadIdx.x; at < sums_there; at += kTeamThreads)
       code_sums[at % (kStepParts * steps) * Product::kSpan + at / (kStepParts * steps)] = __ldcg(sums_from + at);
     if (threadIdx.x < tokens) worths[threadIdx.x] = __ldcg(p.token_scale + first_token + threadIdx.x);
+    let_next_begin();
   }
   __syncthreads();
 

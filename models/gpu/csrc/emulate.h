@@ -200,6 +200,7 @@ T atomicAdd(T* at, T more) {
   return before;
 }
 inline uint32_t max(uint32_t a, uint32_t b) { return a > b ? a : b; }
+inline int max(int a, int b) { return a > b ? a : b; }
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int __popc(uint32_t x) { return __builtin_popcount(x); }
 inline uint32_t __umulhi(uint32_t a, uint32_t b) { return uint32_t(uint64_t(a) * b >> 32); }

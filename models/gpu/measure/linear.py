@@ -86,15 +86,15 @@ def prepare(out: int, columns: int, storage: Storage) -> LayerOnKernels:
 
 
 def first_rows(layer: BitplaneLayer, rows: int) -> BitplaneLayer:
-    """Return a layer of one plain stage without its later rows."""
+    """Return a layer of one path without its later rows."""
     (path,) = layer.paths
-    (stage,) = path.stages
+    *before, stage = path.stages
     offset = None if stage.offset is None else stage.offset[:, :rows]
     fewer = replace(
         stage, planes=stage.planes[:, :rows], coefficients=stage.coefficients[:, :rows],
         offset=offset,
     )  # fmt: skip
-    return replace(layer, paths=(Path((fewer,), path.out_scale[:rows]),))
+    return replace(layer, paths=(Path((*before, fewer), path.out_scale[:rows]),))
 
 
 def listed_choices(kernels: Kernels, ready: LayerOnKernels, tokens: int) -> list[Choice]:

@@ -190,11 +190,11 @@ def end_to_end(bench: Bench) -> dict[str, Any]:
     """Time whole models at batches of 1, 4, 16 and 64."""
     makers = {
         name: kernel_maker(bench.kernels, STORAGES[name])
-        for name in ("k2", "k1", "ternary", "base3")
+        for name in ("k2", "k1", "ternary", "base3", "dbf")
     }
     makers = {"FP16": float_maker(), **makers}
     cases = [("LLaMA-2-7B", name, batch) for batch in (1, 4, 16, 64) for name in ("FP16", "k2")]
-    cases += [("LLaMA-2-7B", name, 1) for name in ("k1", "ternary", "base3")]
+    cases += [("LLaMA-2-7B", name, 1) for name in ("k1", "ternary", "base3", "dbf")]
     cases += [("SmolLM2-135M", name, batch) for batch in (1, 4, 16, 64) for name in ("FP16", "k2")]
     return bench.cases(
         (

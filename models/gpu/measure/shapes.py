@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.bitplane import BitplaneLayer, Path
-from models.codes import Activation
+from models.codes import Activation, Requantize
 from models.equivalence import Equivalence
 from models.planes import pack
 from models.stage import Stage
@@ -69,7 +70,8 @@ class Storage:
     """How weights are stored: planes, columns that share coefficients (0: the row), offsets.
 
     Ternary weights have two planes, no bit in both, or with ``base3`` five weights to a byte.
-    Inputs may be rotated in blocks first.
+    Inputs may be rotated in blocks first. ``chain``: bits of a weight that two matrices of signs
+    make, one after the other, with 8-bit codes between them; 0: one stage.
     """
 
     planes: int
@@ -78,7 +80,11 @@ class Storage:
     ternary: bool = False
     base3: bool = False
     rotation: int = 0
+    chain: float = 0.0
 
+
+MIDDLE_SHIFT = 20
+"""Bits that sums of some thousand codes times a 15-bit scale lose to be codes themselves."""
 
 STORAGES = {
     "k1": Storage(1, 128, True),
@@ -89,6 +95,7 @@ STORAGES = {
     "k4": Storage(4, 128, True),
     "ternary": Storage(2, 0, False, ternary=True),
     "base3": Storage(2, 0, False, ternary=True, base3=True),
+    "dbf": Storage(1, 0, True, chain=1.0),
 }
 
 
@@ -105,10 +112,11 @@ def random_layer(
     rng: np.random.Generator, out: int, columns: int, storage: Storage
 ) -> BitplaneLayer:
     """Make a layer with random weights."""
+    if storage.chain:
+        return _random_chain(rng, out, columns, storage.chain)
     group = storage.group or columns
     groups = -(-columns // group)
-    bits = rng.integers(0, 256, (storage.planes, out, -(-columns // 8)), np.uint8)
-    planes = np.unpackbits(bits, axis=-1, count=columns, bitorder="little")
+    planes = _random_planes(rng, storage.planes, out, columns)
     if storage.ternary:
         planes[1] &= 1 - planes[0]
         coefficients = np.tile(np.array([1, -1], np.int16), (1, out, groups, 1))
@@ -129,3 +137,40 @@ def random_layer(
     scale = rng.uniform(1e-4, 2e-4, out).astype(np.float32)
     change = Equivalence(rotation=storage.rotation) if storage.rotation else None
     return BitplaneLayer("random", columns, (Path((stage,), scale),), equivalence=change)
+
+
+def _random_chain(rng: np.random.Generator, out: int, columns: int, bits: float) -> BitplaneLayer:
+    middle = round(bits * out * columns / (out + columns))
+    row_scale = rng.integers(1 << 13, 1 << 15, (1, middle)).astype(np.int16)
+    stages = (
+        _signs(rng, middle, columns, Activation(), Requantize(row_scale, MIDDLE_SHIFT, 8)),
+        _signs(rng, out, middle, None, None),
+    )
+    scale = rng.uniform(1e-4, 2e-4, out).astype(np.float32)
+    return BitplaneLayer("random", columns, (Path(stages, scale),))
+
+
+def _signs(
+    rng: np.random.Generator,
+    rows: int,
+    columns: int,
+    activation: Activation | None,
+    requantize: Requantize | None,
+) -> Stage:
+    return Stage(
+        planes=pack(_random_planes(rng, 1, rows, columns)),
+        columns=columns,
+        group=columns,
+        coefficients=np.full((1, 1, 1, 1), 2, np.int16),
+        monomials=(1,),
+        offset=np.full((1, 1, 1), -1, np.int16),
+        activation=activation,
+        requantize=requantize,
+    )
+
+
+def _random_planes(
+    rng: np.random.Generator, planes: int, rows: int, columns: int
+) -> NDArray[np.uint8]:
+    packed = rng.integers(0, 256, (planes, rows, -(-columns // 8)), np.uint8)
+    return np.unpackbits(packed, axis=-1, count=columns, bitorder="little")
