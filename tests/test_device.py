@@ -12,7 +12,7 @@ from models.bitplane import BitplaneLayer
 from models.calibration.coded import CodedLinear
 from models.calibration.wanted import Sums
 from models.codes import Activation
-from models.device import choose_device, machine
+from models.device import choose_device, machine, product_type
 from models.formats import parse
 from models.modules import DenseLinear, ReferenceLinear
 from models.training import distillation
@@ -78,6 +78,19 @@ def test_sums_and_divergence_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_devices() -> None:
     assert choose_device("cpu") == torch.device("cpu")
-    assert machine(torch.device("cpu")).endswith(f", {torch.get_num_threads()} threads")
+    assert f", {torch.get_num_threads()} threads, " in machine(torch.device("cpu"))
     with pytest.raises(ValueError, match=r"^device must be one of cpu.*, got tpu$"):
         choose_device("tpu")
+
+
+@pytest.mark.parametrize(
+    ("capability", "want"), [("AVX2", torch.float32), ("AVX512", torch.bfloat16)]
+)
+def test_processors_multiply_in_what_they_have(
+    capability: str, want: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    cpu = torch.device("cpu")
+    assert product_type(cpu) == want
+    assert machine(cpu).endswith(str(want).removeprefix("torch."))
+    assert product_type(torch.device("cuda")) == torch.bfloat16

@@ -15,6 +15,7 @@ from models.calibration.migration import Migration
 from models.calibration.trace import Group, Trace, groups_of, norm_scale, trace
 from models.calibration.wanted import Sums, Wanted, targets
 from models.codes import Activation
+from models.device import product_type
 from models.llm import LLM, linear_layers
 from models.notes import say_once
 
@@ -28,7 +29,7 @@ def calibrate(
     known: Callable[[str], BitplaneLayer | None],
     head: str = "",
     names: Collection[str] | None = None,
-    dtype: torch.dtype = torch.bfloat16,
+    dtype: torch.dtype | None = None,
     device: torch.device | None = None,
 ) -> Iterator[BitplaneLayer]:
     """Quantize the linear layers of all blocks in order, and then the head.
@@ -50,8 +51,8 @@ def calibrate(
     names : collection of str or None
         Full names of the layers that may be quantized; what only others need is left out. None
         for all layers.
-    dtype : torch.dtype
-        Of the streams; Hessians are summed in float32.
+    dtype : torch.dtype or None
+        Of the streams, the device's type of products if not said; Hessians are summed in float32.
     device : torch.device or None
         Where streams are computed; the CPU if not said. Targets are made on the CPU.
 
@@ -62,6 +63,7 @@ def calibrate(
     """
     blocks, _ = blocks_of(llm.model, windows[:1])
     device = device or torch.device("cpu")
+    dtype = dtype or product_type(device)
     own = [embedded(llm.model, blocks[0], window[None]).to(device, dtype) for window in windows]
     seen, left = own, None if names is None else set(names)
     singular: list[str] = []

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from models.calibration.blocks import blocks_of, embedded
+from models.device import product_type
 from models.formats import FORMATS, parse
 from models.formats.spec import StageFormat
 from models.llm import LLM, linear_layers
@@ -43,7 +44,7 @@ def train_model(
     Parameters
     ----------
     llm : LLM
-        The float model that the layers were made from; is turned to bfloat16.
+        The float model that the layers were made from; is turned to the device's type of products.
     windows : int64, (windows, tokens)
     text : str
         What the windows are from: goes into the header of the output.
@@ -91,17 +92,16 @@ class _Run:
         self.windows, self.settings = windows, settings
         own = {name: one.weight.detach() for name, one in linear_layers(llm, head=True).items()}
         weights = {name: own[name].clone() for name in file.names}
-        self.teacher: PreTrainedModel = llm.model.bfloat16().requires_grad_(False)
-        nn.Module.to(self.teacher, device)
+        dtype = product_type(device)
+        self.teacher: PreTrainedModel = llm.model.requires_grad_(False)
+        nn.Module.to(self.teacher, device, dtype)
         self.student = copy.deepcopy(self.teacher)
         self.blocks = [blocks_of(model, windows[:1])[0] for model in (self.teacher, self.student)]
         self.layers: dict[str, TrainedLinear] = {}
         for name in file.names:
             fixed = fixed_planes(file.format_of(name))
             try:
-                layer = TrainedLinear(
-                    file.layer(name), weights.pop(name), fixed, torch.bfloat16, device
-                )
+                layer = TrainedLinear(file.layer(name), weights.pop(name), fixed, dtype, device)
             except ValueError as error:
                 raise ValueError(f"layer {name}: {error}") from error
             self.layers[name] = layer
