@@ -118,7 +118,7 @@ __device__ inline void to_bit_planes(uint32_t (&w)[2], int i) {
 
 // A block makes the codes of `tokens` of kTokens tokens at once, each by an equal part of its warps: 32 bytes for each 32
 // columns, tokens `stride` words apart; adds their sums over each part to code_sums [parts][kTokens]; and says what a code of 1
-// is worth. Codes of tokens beyond are 0. Lets the next kernel begin.
+// is worth. Codes of tokens beyond are 0. Lets the next kernel begin where all inputs are in registers before codes are made.
 template <bool kBits, int kTokens, int kParts>
 __device__ inline void encode_tokens(const Plain& p, int first, int tokens, uint32_t* to, int stride, int* code_sums, float* worths) {
   __shared__ uint32_t peaks[kTeam];
@@ -145,7 +145,7 @@ __device__ inline void encode_tokens(const Plain& p, int first, int tokens, uint
   bits = __reduce_max_sync(kOnes, bits);
   if (lane == 0) peaks[threadIdx.x / 32] = bits;
   __syncthreads();
-  let_next_begin();
+  if (chunks <= kKept * kThreadsEach) let_next_begin();
   bits = __reduce_max_sync(kOnes, peaks[n * kWarpsEach + lane % kWarpsEach]);
 
   const float high = float(p.high), low = float(p.low), found = float_of_bits(bits), peak = found >= kSmallestPeak ? found : high;
@@ -181,6 +181,7 @@ __global__ void __launch_bounds__(kTeamThreads) encode_plain(Plain p) {
   wait_for_last();
   uint32_t* to = reinterpret_cast<uint32_t*>(p.codes) + int64_t(token) * (p.columns / 4);
   encode_tokens<kBits, 1, kParts>(p, token, 1, to, 0, code_sums, p.token_scale + token);
+  let_next_begin();
   __syncthreads();
   for (int at = threadIdx.x; at < parts; at += kTeamThreads) p.code_sums[int64_t(token) * parts + at] = code_sums[at];
 }
@@ -377,8 +378,8 @@ __global__ void __launch_bounds__(kTeamThreads, Product::kSpan == 16 ? 1 : 2) de
     for (int at = threadIdx.x; at < sums_there; at += kTeamThreads)
       code_sums[at % (kStepParts * steps) * Product::kSpan + at / (kStepParts * steps)] = __ldcg(sums_from + at);
     if (threadIdx.x < tokens) worths[threadIdx.x] = __ldcg(p.token_scale + first_token + threadIdx.x);
-    let_next_begin();
   }
+  let_next_begin();
   __syncthreads();
 
   long long acc[2][Product::kOwned] = {};
