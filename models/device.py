@@ -24,8 +24,8 @@ def choose_device(name: str) -> torch.device:
 def product_type(device: torch.device) -> torch.dtype:
     """Return the type of products of reals that only have to be fast: bfloat16 or float32.
 
-    Processors have instructions for bfloat16 if any of AVX-512, as far as PyTorch says; without
-    them it takes five times as long as float32 (8 and 45 GFLOP/s, one core with AVX2, linear
+    A processor is taken to have instructions for bfloat16 if PyTorch uses its AVX-512. Without them
+    bfloat16 takes five times as long as float32 (8 and 45 GFLOP/s of a core with AVX2, linear
     layers of SmolLM2-135M).
     """
     fast = device.type != "cpu" or torch.backends.cpu.get_cpu_capability() == "AVX512"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from models.checks import require
 from models.cli import nearest
 from models.fetch import cache_folder
+from models.files import alone_in
 from models.llm import LLM, linear_layers, window_of
 from models.modules import DenseLinear, ReferenceLinear, replace_layers
 from models.scores import Score, fingerprint, score
@@ -152,11 +153,17 @@ def evaluate(
 def score_float(
     llm: LLM, windows: Tensor, batch: int = 1, device: torch.device | None = None
 ) -> list[Score]:
-    """Score the float model, which moves to the device; what the cache has is not done again."""
+    """Score the float model, which moves to the device; what the cache has is not done again.
+
+    Other programs that want the same scores wait for them.
+    """
     where = device or torch.device("cpu")
     record = _record(where, "float", fingerprint(llm.model))
     nn.Module.to(llm.model, where)
-    return score(llm.model, windows, batch, record, "float")
+    lock = record.with_suffix(".lock")
+    lock.mkdir(parents=True, exist_ok=True)
+    with alone_in(lock):
+        return score(llm.model, windows, batch, record, "float")
 
 
 def report(results: list[Result]) -> str:

@@ -3,6 +3,8 @@
 import json
 import math
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +25,6 @@ from models.formats import parse
 from models.modules import DenseLinear, ReferenceLinear, replace_layers
 from models.reference import run
 from models.store import open_layers, save
-from models.studies.formats import parse_activation
 from models.threads import one_thread
 
 CONTEXT = 8
@@ -170,6 +171,25 @@ def test_interrupted_evaluation_goes_on(
     quantized(file, "ternary:scale=row")
     assert results(file, text)[0] == first[0]  # the model is the same, the file is not
     assert len(calls) == 16 + 10
+
+
+def test_programs_share_the_scores_of_the_float_model(
+    text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    losses = scores._losses
+
+    def slow(model: PreTrainedModel, windows: torch.Tensor) -> list[float]:
+        calls.append(len(windows))
+        time.sleep(0.05)
+        return losses(model, windows)
+
+    monkeypatch.setattr(scores, "_losses", slow)
+    windows = evaluation.read_windows(tiny_llm(), text, 44, CONTEXT)
+    with ThreadPoolExecutor(3) as threads:
+        work = [threads.submit(evaluation.score_float, tiny_llm(), windows) for _ in range(3)]
+    assert len(calls) == 5
+    assert all(one.result() == work[0].result() for one in work)
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"x": 1}', '{"x": {"loss": 1}}'])
@@ -348,62 +368,3 @@ def test_eval_needs_a_model(tmp_path: Path, text: Path, monkeypatch: pytest.Monk
     save(file, [layer_of_shape(LAYER, 32, 64)], {})
     with pytest.raises(ValueError, match=f"^--model must be given, as {file} names none$"):
         command(monkeypatch, "eval", file, "--text", text)
-
-
-def test_study_of_chains(
-    saved: Path,
-    text: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    arguments = ["study", "chain", saved, "layers.0.mlp.up_proj", LAYER, "--text", text]
-    arguments += ["--tokens", 16, "--format", "mdbf:bits=8,steps=2"]
-    command(monkeypatch, *arguments)
-    assert capsys.readouterr().out.count("\n") == 5
-    command(monkeypatch, *arguments, "--json")
-    for row in json.loads(capsys.readouterr().out):
-        for errors in (row["assumed"], row["calibrated"]):
-            assert errors[0] > 10 * errors[2]
-            assert 0 < errors[-1] < 1.1 * errors[2]  # the rest is of the 8-bit inputs
-    with pytest.raises(ValueError, match=r"^--format must be one of chains, got 'int:bits=4'$"):
-        command(monkeypatch, *arguments[:-1], "int:bits=4")
-
-
-def test_study_of_formats(
-    saved: Path,
-    text: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Errors fall with the bits of weights and of activations, down to those of the matrix."""
-    arguments = ["study", "formats", saved, LAYER, "--text", text, "--tokens", 16]
-    formats = ["int:bits=3,group=16", "int:bits=6,group=16"]
-    arguments += ["--format", *formats]
-    fine = ["token:bits=16", "group:bits=4,group=16,exponents=3", "token:bits=4"]
-    arguments += ["--activation", *fine]
-    command(monkeypatch, *arguments)
-    assert capsys.readouterr().out.count("\n") == 7
-    command(monkeypatch, *arguments, "--json")
-    rows = json.loads(capsys.readouterr().out)
-    assert [(row["format"], row["activation"]) for row in rows] == [
-        (one, other) for one in formats for other in fine
-    ]
-    for few, many in zip(rows[:3], rows[3:], strict=True):
-        assert few["matrix"] > 2 * many["matrix"]
-        assert few["bits_per_weight"] < many["bits_per_weight"] - 2.9
-    for sixteen, groups, four in (rows[:3], rows[3:]):
-        assert sixteen["integers"] == pytest.approx(sixteen["matrix"], rel=0.02)
-        assert sixteen["integers"] < groups["integers"] < four["integers"]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "line"),
-    [
-        ("token:bits=x", "bits of activation token:bits=x must be a number, got 'x'"),
-        ("tokn", "activation scale must be token, group or static, got tokn"),
-        ("token:bit=4", "option of activation token:bit=4 must be one of .*did you mean bits"),
-    ],
-)
-def test_activations_to_study_are_refused(wanted: str, line: str) -> None:
-    with pytest.raises(ValueError, match=line):
-        parse_activation(wanted)
