@@ -1,5 +1,7 @@
 """Exact products and the one rounding, against int64 products and loops in Python integers."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -12,11 +14,11 @@ from models.integers import MOST_COLUMNS, code_magnitude, code_range, signed_bit
 SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33]
 
 
-@pytest.fixture(params=["int8 units", "float64"])
+@pytest.fixture(params=["int8 units", "floats"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Run a test with this processor's int8 products and with the other branch."""
-    if request.param == "float64":
-        monkeypatch.setattr(exact, "int8_units_are_exact", lambda: False)
+    """Run a test with this processor's int8 products, where they are right, and with floats."""
+    serve = request.param == "int8 units" and exact.int8_units_are_exact()
+    monkeypatch.setattr(exact, "int8_units_serve", lambda: serve)
     return request.param
 
 
@@ -77,7 +79,7 @@ def test_slices_and_no_tokens(way: str) -> None:
 def test_this_processor_is_asked_for_known_products() -> None:
     x = torch.full((17, 64), -128, dtype=torch.int8)
     right = bool((torch.ops.aten._int_mm(x, x.t()) == 64 << 14).all())
-    assert right or not exact.int8_units_are_exact()
+    assert right or not exact.int8_units_serve()
 
 
 def test_saturating_processor_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +91,31 @@ def test_saturating_processor_is_found_out(monkeypatch: pytest.MonkeyPatch) -> N
         aten = type("Aten", (), {"_int_mm": staticmethod(saturating)})
 
     monkeypatch.setattr(torch, "ops", Operations)
-    assert not exact.int8_units_are_exact.__wrapped__()
+    assert not exact.int8_units_serve.__wrapped__()
+
+
+def test_slow_units_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(a: Tensor, b: Tensor) -> Tensor:
+        time.sleep(0.1)
+        return (a.double() @ b.double()).int()
+
+    class Operations:
+        aten = type("Aten", (), {"_int_mm": staticmethod(slow)})
+
+    monkeypatch.setattr(torch, "ops", Operations)
+    assert exact.int8_units_are_exact()
+    assert not exact.int8_units_serve.__wrapped__()
+
+
+@pytest.mark.parametrize("columns", [1023, 1024, 1025, 2048, 2500])
+def test_floats_hold_the_largest_sums(columns: int) -> None:
+    low, high = (torch.full((3, columns), v, dtype=torch.int8) for v in (-128, 127))
+    for a, b in ((low, low), (low, high), (high, high)):
+        assert int(exact.float_product(a, b)[2, 1]) == columns * int(a[0, 0]) * int(b[0, 0])
+    odd = low.clone()
+    odd[0] = 127
+    odd[0, 0] = 1  # an odd sum next to the largest
+    assert torch.equal(exact.float_product(odd, low).long(), odd.long() @ low.long().t())
 
 
 @pytest.mark.parametrize("bits", [8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 40, 63])

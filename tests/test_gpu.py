@@ -1,7 +1,9 @@
 """What surrounds the GPU kernels: packing, the module, its operator, the compiler, choices."""
 
 import copy
+import pickle
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import builders
@@ -22,7 +24,7 @@ from models.gpu.kernels import (
     Kernels,
 )
 from models.gpu.layout import pack_bits, pack_stage, pack_tokens
-from models.gpu.linear import GpuLinear
+from models.gpu.linear import GpuLinear, _on_gpu
 from models.notes import say_once
 from models.reference import run
 
@@ -118,6 +120,29 @@ def test_module_keeps_its_numbers_in_copies_of_other_types() -> None:
     del module
     assert all(map(torch.equal, before, other.buffers()))
     assert torch.equal(other(x), want)
+
+
+def test_pickled_modules_are_their_own_layers() -> None:
+    rng = np.random.default_rng(1)
+    first, second = (GpuLinear(builders.dbf(rng, 6, 40)) for _ in range(2))
+    x = torch.ones(1, 40)
+    want, file = second(x), BytesIO()
+    torch.save(second, file)
+    text = pickle.dumps(second)
+    del second
+    for again in (pickle.loads(text), torch.load(BytesIO(file.getvalue()), weights_only=False)):
+        assert torch.equal(again(x), want)
+    assert not torch.equal(first(x), want)
+
+
+def test_wrong_inputs_name_the_layer() -> None:
+    module = GpuLinear(builders.dbf(np.random.default_rng(1), 6, 40))
+    with pytest.raises(ValueError, match=r"^layer dbf must have 40 inputs, got 39$"):
+        module(torch.ones(3, 39))
+    packed = [value.to("meta") for value in module.buffers()]
+    with pytest.raises(ValueError, match=r"^layer dbf must be where its inputs are, cpu, got meta"):
+        _on_gpu(torch.ones(3, 40), packed, module._key)
+    assert _on_gpu(torch.ones(0, 40), list(module.buffers()), module._key).shape == (0, 6)
 
 
 def test_no_gpu_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

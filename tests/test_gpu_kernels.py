@@ -22,7 +22,8 @@ from models.gpu.device import encode as device_encode
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels, MixedExecution, input_tensors, uncovered
 from models.gpu.measure.attend import attended
-from models.gpu.measure.exact import compare, plain_layer
+from models.gpu.measure.exact import compare, compare_bits
+from models.gpu.measure.layers import each_kind, plain_layer, random_layers
 from models.planes import pack
 from models.reference import ReadyStage, run
 from models.stage import Stage
@@ -201,9 +202,20 @@ def test_bits_times_bits(
 
 
 def test_random_layers_as_the_plan_draws_them(kernels: Kernels) -> None:
-    counts = compare(kernels, 2, 60, "cpu", seed=7)
+    counts = compare(kernels, random_layers(2, 7, "cpu"), 60, "cpu", seed=7)
     assert counts["mismatches"] == 0
     assert counts["layers"] >= 1
+
+
+def test_each_kind_of_layer(kernels: Kernels) -> None:
+    layers = list(each_kind())
+    assert {len(layer.paths[0].stages) for layer in layers} == {1, 2}
+    assert any(layer.paths[0].stages[0].base3 for layer in layers)
+    assert any(layer.equivalence is not None for layer in layers)
+    small = [layer for layer in layers if layer.out < 1000]  # the others are for a GPU
+    counts = compare(kernels, small, 600, "cpu")
+    assert (counts["layers"], counts["mismatches"]) == (len(layers) - 1, 0)
+    assert compare_bits(kernels, "cpu") == {"products": 4, "mismatches": 0}
 
 
 def test_a_wrong_kernel_is_found(kernels: Kernels, monkeypatch: pytest.MonkeyPatch) -> None:

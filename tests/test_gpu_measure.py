@@ -18,6 +18,7 @@ from models.gpu.measure.linear import first_rows
 from models.gpu.measure.peers import available
 from models.gpu.measure.plan import STAGES
 from models.gpu.measure.shapes import MODELS, STORAGES, random_layer, shapes
+from models.gpu.measure.timing import LEAST, Recording
 from models.reference import Reference
 
 KERNELS = Kernels.__new__(Kernels)
@@ -26,10 +27,13 @@ NO_GPU = "GPU must be one that PyTorch finds; --device cpu emulates the kernels,
 NO_RECORD = "record must be there: run python -m models.gpu record"
 
 
-def in_turn(monkeypatch: pytest.MonkeyPatch, stages: dict[str, Callable]) -> None:
+def in_turn(
+    monkeypatch: pytest.MonkeyPatch, stages: dict[str, Callable], commit: str = "1"
+) -> None:
     monkeypatch.setattr(record, "STAGES", {name: (1.0, does) for name, does in stages.items()})
     monkeypatch.setattr(record, "make_bench", lambda kernels: Bench(kernels, None, 1.0, 0.0))
-    monkeypatch.setattr(record, "conditions", lambda: {"command": "test"})
+    now = {"command": "test", "commit": commit, "gpu": "test", "torch": "2"}
+    monkeypatch.setattr(record, "conditions", lambda: now)
 
 
 def test_interrupted_plan_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -49,11 +53,40 @@ def test_interrupted_plan_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     lines = record.record(KERNELS, tmp_path, [], again=False)
     assert done == ["first", "second"]
     assert lines[0].startswith("first        there already: ")
-    assert json.loads((tmp_path / "first.json").read_text())["results"] == {"a": "b"}
+    found = json.loads((tmp_path / "first.json").read_text())
+    assert (found["results"], found["copy_bytes_per_second"]) == ({"a": "b"}, 1.0)
     record.record(KERNELS, tmp_path, ["first"], again=True)
     assert done == ["first", "second", "first"]
     with pytest.raises(ValueError, match=r"^stage must be one of the plan: did you mean first\?"):
         record.record(KERNELS, tmp_path, ["frist"], again=False)
+
+
+def test_records_of_other_commits_are_replaced(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for commit in ("1", "1", "2"):
+        in_turn(monkeypatch, {"first": lambda _, now=commit: {"of": now}}, commit)
+        record.record(KERNELS, tmp_path, [], again=False)
+        assert json.loads((tmp_path / "first.json").read_text())["results"] == {"of": commit}
+    (tmp_path / "first.json").write_text("{")
+    assert "there already" not in record.record(KERNELS, tmp_path, [], again=False)[0]
+
+
+def test_failed_cases_are_recorded_and_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def breaks() -> None:
+        raise RuntimeError("no such\nkernel")
+
+    def first(bench: Bench) -> dict[str, str]:
+        return bench.cases([("a", breaks), ("b", lambda: 2)])
+
+    in_turn(monkeypatch, {"first": first, "second": lambda _: {"c": 3}})
+    with pytest.raises(ValueError, match=r"^cases must end well, got 1 that did not: first, a$"):
+        record.record(KERNELS, tmp_path, [], again=False)
+    results = json.loads((tmp_path / "first.json").read_text())["results"]
+    assert results == {"a": "failed: no such kernel", "b": 2}
+    assert json.loads((tmp_path / "second.json").read_text())["results"] == {"c": 3}
 
 
 def test_spent_budget_leaves_cases_by_name() -> None:
@@ -75,6 +108,22 @@ def test_series_of_the_pictures(tmp_path: Path) -> None:
     assert plots.speedups(tmp_path, 16) == {}
     with pytest.raises(ValueError, match=r"^record must be there: .*, got .*decode\.json$"):
         plots.draw(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"results": []}', '{"results": {"k2 8 x 16": {"1 tokens": {}}}}']
+)
+def test_broken_records_are_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "decode.json").write_text(text)
+    with pytest.raises(ValueError, match=r"decode\.json must (be|have)"):
+        plots.draw(tmp_path)
+    assert list(tmp_path.iterdir()) == [tmp_path / "decode.json"]
+
+
+def test_recordings_go_round_their_calls() -> None:
+    recording = Recording.__new__(Recording)  # making one needs a GPU
+    recording.calls, recording.least = [lambda: None] * 5, LEAST
+    assert recording.count == 65
 
 
 def test_shapes_are_those_of_the_models() -> None:
@@ -117,6 +166,8 @@ def test_peers_are_there_or_skipped_with_a_reason() -> None:
     [
         (["check"], NO_GPU),
         (["check", "--layers", "0"], "layers must be 1 or more, got 0"),
+        (["check", "--seconds", "nan"], "seconds must be above 0, got nan"),
+        (["check", "--seed", "-1"], "seed must be 0 or more, got -1"),
         (["plot", "no"], f"{NO_RECORD}, got no/decode.json"),
     ],
 )  # fmt: skip

@@ -3,6 +3,8 @@
 import json
 import os
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,19 @@ def _kernels(device: str) -> "Kernels":
     return gpu_kernels(0)
 
 
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Say in one line that a GPU's memory does not suffice."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        free, total = torch.cuda.mem_get_info()
+        got = f"{free >> 20} of {total >> 20} MiB free"
+        raise ValueError(f"memory of the GPU must suffice, got {got}") from error
+
+
 def build(arguments: Namespace) -> None:
     """Compile the kernels."""
     from models.gpu.build import gpu_library
@@ -39,13 +54,22 @@ def build(arguments: Namespace) -> None:
 
 def check(arguments: Namespace) -> None:
     """Compare random layers with the reference."""
-    from models.gpu.measure.exact import compare
+    from models.gpu.measure.exact import compare, compare_bits
+    from models.gpu.measure.layers import each_kind, random_layers
 
+    device, seed, seconds = arguments.device, arguments.seed, arguments.seconds
     require(arguments.layers > 0, "layers", "be 1 or more", arguments.layers)
-    kernels = _kernels(arguments.device)
-    counts = compare(kernels, arguments.layers, arguments.seconds, arguments.device, arguments.seed)
+    require(seconds > 0, "seconds", "be above 0", seconds)
+    require(seed >= 0, "seed", "be 0 or more", seed)
+    kernels = _kernels(device)
+    layers = each_kind() if arguments.each else random_layers(arguments.layers, seed, device)
+    with _memory_errors():
+        counts = compare(kernels, layers, seconds, device, seed)
+        for name, count in compare_bits(kernels, device).items() if arguments.each else ():
+            counts[name] += count
     print(json.dumps(counts) if arguments.json else
           ", ".join(f"{count} {name}" for name, count in counts.items()))  # fmt: skip
+    require(counts["layers"] > 0, "seconds", "suffice for a layer", seconds)
     require(counts["mismatches"] == 0, "mismatches", "be 0", counts["mismatches"])
 
 
@@ -56,8 +80,9 @@ def record(arguments: Namespace) -> None:
     from models.gpu.measure.record import record as run_plan
 
     kernels = _kernels("cuda")
-    for line in run_plan(kernels, arguments.output, arguments.only, arguments.again):
-        print(line)
+    with _memory_errors():
+        lines = run_plan(kernels, arguments.output, arguments.only, arguments.again)
+    print("\n".join(lines))
 
 
 def plot(arguments: Namespace) -> None:
@@ -83,15 +108,19 @@ def main() -> None:
     sub.add_argument("--layers", type=int, default=1000, help="layers (default: 1000)")
     sub.add_argument("--seconds", type=float, default=600, help="most time (default: 600)")
     sub.add_argument("--seed", type=int, default=0, help="of the layers (default: 0)")
+    each = "in place of random layers one of each kind, and products of bits"
+    sub.add_argument("--each", action="store_true", help=each)
     sub.add_argument("--device", choices=("cuda", "cpu"), default="cuda",
                      help="a GPU, or the kernels' emulation (default: cuda)")  # fmt: skip
     sub.add_argument("--json", action="store_true", help="print JSON")
-    sub = commands.add("record", "Run the measuring plan, or what has no record yet of it.",
-                       record, examples[2])  # fmt: skip
+    text = "Run the measuring plan, or what has no record of this commit and GPU yet."
+    sub = commands.add("record", text, record, examples[2])
     sub.add_argument("-o", "--output", type=Path, default=RECORDS,
                      help=f"folder (default: {RECORDS})")  # fmt: skip
     sub.add_argument("--only", nargs="+", default=[], metavar="STAGE", help="these stages")
-    sub.add_argument("--again", action="store_true", help="replace records that are there")
+    sub.add_argument(
+        "--again", action="store_true", help="replace records of this commit and GPU, too"
+    )
     sub = commands.add("plot", "Draw the records as PNG files beside them.", plot, examples[3])
     sub.add_argument("folder", type=Path, nargs="?", default=RECORDS,
                      help=f"records (default: {RECORDS})")  # fmt: skip

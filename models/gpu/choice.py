@@ -22,7 +22,7 @@ class Choice(NamedTuple):
 
 
 def choose(rows: int, steps: int, tokens: int, kinds: Sequence[str]) -> Choice:
-    """Choose by the counts of loads and operations, not by times: nothing has been measured.
+    """Choose by the counts of loads and operations, not by times.
 
     One token: binary tensor cores, which take the planes as they are stored, where groups allow;
     else dp4a. More tokens: int8 tensor cores; for base-3 weights these always. As many warps share

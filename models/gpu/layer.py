@@ -209,7 +209,9 @@ class MixedExecution(Execution):
         return accumulator
 
     def _multiply(self, stage: DeviceStage, codes: Tensor) -> Tensor:
-        return accumulate(self._kernels, stage, digits(codes), lambda t: t.to(self._device))
+        on_gpu = self._device.type == "cuda"
+        stream = torch.cuda.current_stream(self._device).cuda_stream if on_gpu else 0
+        return accumulate(self._kernels, stage, digits(codes), lambda t: t.to(self._device), stream)
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from functools import cache, cached_property
 from itertools import count
+from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
 
 from models.bitplane import BitplaneLayer
+from models.checks import require
 from models.gpu.build import ARCHITECTURES, gpu_library
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels, MixedExecution, uncovered
@@ -38,24 +40,30 @@ def gpu_kernels(index: int) -> Kernels:
 
 
 class _Ready:
-    """A layer and whatever runs it."""
+    """A layer and whatever runs it; pickled as the layer."""
 
     def __init__(self, layer: BitplaneLayer) -> None:
         self.on_kernels = LayerOnKernels(layer)
         self.names = tuple(self.on_kernels.tensors)
         self.missing = uncovered(layer)
+        self._mixed: dict[torch.device, MixedExecution] = {}
 
     def __deepcopy__(self, memo: dict) -> "_Ready":
         return self  # nothing in it changes, and the operator finds it by its key
+
+    def __reduce__(self) -> tuple[type["_Ready"], tuple[BitplaneLayer]]:
+        return _Ready, (self.on_kernels.layer,)
 
     @cached_property
     def reference(self) -> Reference:
         return Reference(self.on_kernels.layer)
 
     def mixed(self, x: Tensor, kernels: Kernels) -> Tensor:
-        layer = self.on_kernels.layer
+        layer, device = self.on_kernels.layer, x.device
         say_once(f"{self.missing}: codes are made on the CPU, only integers run on the GPU")
-        return MixedExecution(layer, kernels, x.device)(x.cpu().float()).to(x)
+        if device not in self._mixed:
+            self._mixed[device] = MixedExecution(layer, kernels, device)
+        return self._mixed[device](x.cpu().float()).to(x)
 
 
 _READY: WeakValueDictionary[int, _Ready] = WeakValueDictionary()
@@ -82,11 +90,16 @@ def bitplane_linear(x: Tensor, packed: Sequence[Tensor], key: int) -> Tensor:
 
 
 @bitplane_linear.register_kernel("cuda")
-def _(x: Tensor, packed: Sequence[Tensor], key: int) -> Tensor:
+def _on_gpu(x: Tensor, packed: Sequence[Tensor], key: int) -> Tensor:
     ready, index = _READY[key], x.device.index or 0
+    name = f"layer {ready.on_kernels.layer.name}"
+    for part in packed:
+        require(part.device == x.device, name, f"be where its inputs are, {x.device}", part.device)
+    if len(x) == 0:
+        return x.new_empty(0, ready.on_kernels.layer.out)
     try:
         kernels = gpu_kernels(index)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         say_once(f"{error}; bitplane layers run by the reference on the CPU")
         return ready.reference(x.cpu().float()).to(x)
     with torch.cuda.device(index):
@@ -114,15 +127,25 @@ class GpuLinear(StandIn):
         super().__init__(layer.name)
         self.in_features, self.out_features = layer.inputs, layer.out
         self._ready = _Ready(layer)
-        self._key = next(_KEYS)
-        _READY[self._key] = self._ready
+        self._register()
         for name, value in self._ready.on_kernels.tensors.items():
             real = value.is_floating_point()
-            bits = value.view(torch.int32) if real else value  # `.half()` must leave them
+            bits = value.view(torch.int32).clone() if real else value  # `.half()` must leave them
             self.register_buffer(name.replace(".", "_"), bits, persistent=False)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._register()
+
+    def _register(self) -> None:
+        """Take a key of this process."""
+        self._key = next(_KEYS)
+        _READY[self._key] = self._ready
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply; (..., inputs) to (..., out), of the type of the inputs."""
+        rule = f"have {self.in_features} inputs"
+        require(x.shape[-1] == self.in_features, f"layer {self.name}", rule, x.shape[-1])
         flat = x.reshape(-1, self.in_features).contiguous()
         if flat.dtype not in REALS:
             flat = flat.float()

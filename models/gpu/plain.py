@@ -19,6 +19,8 @@ REALS = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 MOST_TOKENS = 16
 EIGHT = 8
 """Inputs that a thread reads at once."""
+ALIGNED = 16
+"""Bytes of one load."""
 HALVED = 4
 """Terms, offsets included, that a warp copies coefficients of where 128 columns are two parts."""
 
@@ -111,6 +113,8 @@ def run_plain(
     choice: Choice,
 ) -> Tensor:
     """Multiply; (tokens, inputs) to (tokens, rows) of the same type."""
+    if x.data_ptr() % ALIGNED:  # one token of a wider tensor is contiguous, wherever it begins
+        x = x.clone()
     y = torch.empty(len(x), layer.out, dtype=x.dtype, device=x.device)
     struct = plain_struct(ready, layer, tensors, x, y)
     kind = PLAIN_KINDS[choice.kind]

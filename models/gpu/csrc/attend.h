@@ -24,8 +24,8 @@ __global__ void __launch_bounds__(kThreads) attend(Attend a) {
   uint16_t* values = keys + int64_t(a.batch) * a.kv_heads * a.context * kHead;
   const uint16_t* rows = a.qkv + int64_t(token) * (a.heads + 2 * a.kv_heads) * kHead;
   const uint16_t* new_value = rows + (a.heads + a.kv_heads + kv_head) * kHead;
-  let_next_begin();
   wait_for_last();
+  let_next_begin();
 
   if (threadIdx.x < 2 * kHead) {
     const int d = threadIdx.x % kHead, key = threadIdx.x / kHead, half = kHead / 2;

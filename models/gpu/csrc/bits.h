@@ -16,7 +16,6 @@ constexpr int kSquareThreads = 256;
 __global__ void __launch_bounds__(kSquareThreads) bits_tensor(Bits b) {
   constexpr int kA = kSquare / kRows * 32, kB = kSquare / 8 * 16;  // of 16 bytes, for a step
   DYNAMIC_SHARED(ring);            // [stages][2 steps][rows, then tokens]; in the end, sums of the second team
-  let_next_begin();
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, team = threadIdx.x / 128;
   const int first_row_tile = blockIdx.x * (kSquare / kRows), first_token_tile = blockIdx.y * (kSquare / 8);
   // Tiles beyond the last are the last again, and not put out.
@@ -34,6 +33,7 @@ __global__ void __launch_bounds__(kSquareThreads) bits_tensor(Bits b) {
     commit_copies();
   };
   wait_for_last();
+  let_next_begin();
   for (int pair = 0; pair < kStages - 1; ++pair) fetch(pair);
   int sums[2][4][4] = {};
   for (int pair = 0; 2 * pair < b.steps; ++pair) {
@@ -81,7 +81,7 @@ constexpr int kSquareShared = kStages * 2 * (kSquare / kRows * 32 + kSquare / 8 
 
 // The same by AND and popcount, where there are no binary tensor cores: a warp takes 16 rows and one token.
 __global__ void __launch_bounds__(kThreads) bits_counts(Bits b) {
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, row_tile = blockIdx.x * kWarps + warp, token = blockIdx.y;
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, row_tile = blockIdx.y * kWarps + warp, token = blockIdx.x;
   if (row_tile >= tiles(b.rows, kRows)) return;
   int low = 0, high = 0;
   for (int step = 0; step < b.steps; ++step) {

@@ -25,8 +25,8 @@ __host__ __device__ inline int span_of(const Change& c) { return c.rotation > kT
 // A block of threads takes whole blocks of a rotation, of one token.
 __global__ void __launch_bounds__(kThreads) change(Change c) {
   __shared__ float values[kMostRotation];
-  const int span = span_of(c), begin = blockIdx.x * span, inside = min(span, c.inputs - begin);
-  const int64_t row = int64_t(blockIdx.y) * c.inputs + begin;
+  const int span = span_of(c), begin = blockIdx.y * span, inside = min(span, c.inputs - begin);
+  const int64_t row = int64_t(blockIdx.x) * c.inputs + begin;
   wait_for_last();
   for (int n = threadIdx.x; n < inside; n += kThreads) {
     float value = read_one(c.x, c.real, row + n);

@@ -309,7 +309,6 @@ struct Room {
   }
   __host__ __device__ int bytes(int tokens) const { return 16 * (kTeam * depth * slot + tokens * codes + code_sums + sums); }
 };
-constexpr int kOwnShared = 1 << 10;  // and what the kernels' own variables take, at most
 
 __device__ inline void put_out(const Plain& p, int token, int row, long long acc, float worth) {
   const float value = __fmul_rn(__fmul_rn(__ll2float_rn(acc), p.out_scale[row]), worth);

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+constexpr int kOwnShared = 1 << 10;  // what kernels with dynamic shared memory have of their own, at most
+
 #ifdef __CUDACC__
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -20,10 +22,11 @@ inline int device_attribute(cudaDeviceAttr attribute) {
 inline int multiprocessors() { return device_attribute(cudaDevAttrMultiProcessorCount); }
 inline int most_shared() { return device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin); }
 
-// Launch a kernel that may begin, up to wait_for_last, before the one before it has ended, where the GPU can do so.
+// Launch a kernel that may begin, up to wait_for_last, before the one before it has ended, where the GPU can do so. The most that
+// it may take is the same for all its launches: other threads may be launching it, too.
 template <class... Arguments>
 int launch_early(void (*kernel)(Arguments...), dim3 grid, dim3 block, int shared, void* stream, Arguments... arguments) {
-  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
+  if (shared) cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most_shared() - kOwnShared);
   // Room for two blocks: left to itself the driver may keep no more than one needs, and the next kernel waits.
   cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
   cudaLaunchAttribute early = {};

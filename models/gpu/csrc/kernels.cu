@@ -121,7 +121,7 @@ int planesmith_encode(const Inputs* in, void* stream) {
 
 int planesmith_change(const Change* c, void* stream) {
   if (c->rotation > kMostRotation) return -1;
-  return launch_early(change, dim3(tiles(c->inputs, span_of(*c)), c->tokens), dim3(kThreads), 0, stream, *c);
+  return launch_early(change, dim3(c->tokens, tiles(c->inputs, span_of(*c))), dim3(kThreads), 0, stream, *c);
 }
 
 int planesmith_bits(const Bits* b, int tensor, void* stream) {
@@ -129,7 +129,7 @@ int planesmith_bits(const Bits* b, int tensor, void* stream) {
     const dim3 grid(tiles(b->rows, kSquare), tiles(b->tokens, kSquare));
     return launch_early(bits_tensor, grid, dim3(kSquareThreads), kSquareShared, stream, *b);
   } else {
-    LAUNCH(bits_counts, dim3(tiles(tiles(b->rows, kRows), kWarps), b->tokens), dim3(kThreads), stream, *b);
+    LAUNCH(bits_counts, dim3(b->tokens, tiles(tiles(b->rows, kRows), kWarps)), dim3(kThreads), stream, *b);
   }
   return launched();
 }

@@ -1,4 +1,4 @@
-"""Random layers on the kernels against the reference, until a count or a time is reached."""
+"""Layers on the kernels against the reference, until there are no more or a time is reached."""
 
 import json
 import os
@@ -6,105 +6,22 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 
-from models.bitplane import BitplaneLayer, Path
+from models.bitplane import BitplaneLayer
 from models.checks import require
-from models.codes import Activation, Requantize
-from models.equivalence import Equivalence
+from models.gpu.bits import BinaryMatrix
 from models.gpu.device import DeviceStage, accumulate
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels
 from models.gpu.plain import MOST_TOKENS, REALS
-from models.planes import pack
 from models.reference import ReadyStage, run
-from models.stage import Stage
 
-
-def random_stage(rng: np.random.Generator, out: int, columns: int, first: bool) -> Stage:
-    """Draw a stage: sizes of groups, planes and terms, offsets and views at random."""
-    k, views = int(rng.integers(1, 7)), int(rng.integers(1, 3))
-    group = int(rng.choice([columns, min(columns, 128), int(rng.integers(1, columns + 1))]))
-    plain = rng.random() < 0.7
-    shape = (views, out, -(-columns // group))
-    bits = rng.random((k, out, columns)) < 0.5
-    monomials = [1 << plane for plane in range(k)] if plain else rng.integers(1, 1 << k, 3).tolist()
-    coefficients = rng.integers(-3000, 3000, (*shape, len(monomials)))
-    ternary = k == 2 and plain
-    if ternary:
-        bits[1] &= ~bits[0]
-        coefficients[..., 1] = -coefficients[..., 0]
-    scale = rng.uniform(0.5, 2, (views, columns)).astype(np.float32)
-    return Stage(
-        planes=pack(bits),
-        columns=columns,
-        group=group,
-        coefficients=coefficients.astype(np.int16),
-        monomials=tuple(monomials),
-        offset=rng.integers(-3000, 3000, shape).astype(np.int16) if rng.random() < 0.5 else None,
-        views=views,
-        column_scale=scale if first else None,
-        activation=Activation() if first else None,
-        base3=ternary and bool(rng.random() < 0.5),
-    )
-
-
-def random_layer(rng: np.random.Generator) -> BitplaneLayer:
-    """Draw a layer of one stage or a chain of two, of odd sizes."""
-    out, columns = (int(rng.integers(1, most)) for most in (300, 1500))
-    if rng.random() < 0.3:
-        return plain_layer(rng, out, 8 * -(-columns // 8))
-    if rng.random() < 0.7:
-        stages = (random_stage(rng, out, columns, True),)
-    else:
-        inner = int(rng.integers(1, 200))
-        first, last = random_stage(rng, inner, columns, True), random_stage(rng, out, inner, False)
-        rows = rng.integers(-3000, 3000, (last.views, inner)).astype(np.int16)
-        first = replace(first, requantize=Requantize(rows, 30))
-        stages = (first, last)
-    scale = rng.uniform(0.5, 2, out).astype(np.float32)
-    change = random_change(rng, columns) if rng.random() < 0.3 else None
-    return BitplaneLayer("random", columns, (Path(stages, scale),), equivalence=change)
-
-
-def random_change(rng: np.random.Generator, inputs: int) -> Equivalence:
-    """Draw a shift, a scale, and a rotation in the largest blocks that divide the inputs."""
-    shift, scale = rng.uniform(0.5, 2, (2, inputs)).astype(np.float32)
-    block = inputs & -inputs
-    return Equivalence(
-        shift if rng.random() < 0.5 else None,
-        scale if rng.random() < 0.5 else None,
-        block if block > 1 else 0,
-    )
-
-
-def plain_layer(
-    rng: np.random.Generator, out: int, columns: int, group: int | None = None
-) -> BitplaneLayer:
-    """Draw one that the kernel for few tokens covers; without a group, that too."""
-    group = min(columns, group or int(rng.choice([columns, 64, 128, 192, 256, 384])))
-    has_offset, halved = rng.random() < 0.5, group < columns and group % 128 > 0
-    k = int(rng.integers(1, 4 if has_offset and halved else 5))
-    shape = (1, out, -(-columns // group))
-    stage = Stage(
-        planes=pack(rng.random((k, out, columns)) < 0.5),
-        columns=columns,
-        group=group,
-        coefficients=rng.integers(-32768, 32768, (*shape, k)).astype(np.int16),
-        monomials=tuple(1 << plane for plane in range(k)),
-        offset=rng.integers(-32768, 32768, shape).astype(np.int16) if has_offset else None,
-        column_scale=rng.uniform(0.5, 2, (1, columns)).astype(np.float32)
-        if rng.random() < 0.5
-        else None,
-        activation=Activation(bits=int(rng.integers(2, 9))),
-    )
-    scale = rng.uniform(1e-7, 2e-7, out).astype(np.float32)
-    bias = rng.standard_normal(out).astype(np.float32) if rng.random() < 0.5 else None
-    return BitplaneLayer("random", columns, (Path((stage,), scale),), bias=bias)
+PATIENCE = 120
+"""Seconds that processes may take beyond what they were given for comparing."""
 
 
 def _compare_plain(
@@ -117,7 +34,13 @@ def _compare_plain(
         x = torch.from_numpy(rng.standard_normal((tokens, ready.layer.inputs))).to(real)
         want = run(ready.layer, x.float()).to(real)
         for choice in ready.plain_choices(kernels, tokens):
+            poison(want.shape, real, device)
             yield torch.equal(ready.run(kernels, tensors, x.to(device), 0, choice).cpu(), want)
+
+
+def poison(shape: tuple[int, ...], real: torch.dtype, device: str) -> None:
+    """Fill memory with NaNs: an allocator gives it to the next output of the same size."""
+    torch.full(shape, torch.nan, dtype=real, device=device)
 
 
 def compare_in_processes(layers: int, seconds: float) -> dict[str, int]:
@@ -134,31 +57,58 @@ def compare_in_processes(layers: int, seconds: float) -> dict[str, int]:
         for seed, part in enumerate(share)
     ]  # fmt: skip
     totals: Counter[str] = Counter()
-    for process in running:
-        text, _ = process.communicate()
-        require(text.startswith("{"), "check", "print its counts", text or process.returncode)
-        totals.update(json.loads(text.splitlines()[0]))
+    try:
+        for process in running:
+            text, _ = process.communicate(timeout=seconds + PATIENCE)
+            require(text.startswith("{"), "check", "print its counts", text or process.returncode)
+            totals.update(json.loads(text.splitlines()[0]))
+    finally:
+        for process in running:
+            process.kill()
     return {"processes": count, **totals}
 
 
+def compare_bits(kernels: Kernels, device: str) -> Counter[str]:
+    """Multiply signs by signs, in both ways; count products and mismatches."""
+    rng, counts = np.random.default_rng(0), Counter({"products": 0, "mismatches": 0})
+    for rows, tokens, columns in ((70, 9, 300), (200, 130, 1000)):
+        bits, inputs = (rng.random((n, columns)) < 0.5 for n in (rows, tokens))
+        matrix = BinaryMatrix(bits, signs=True)
+        packed, ones = (part.to(device) for part in matrix.pack(inputs))
+        weights = {name: value.to(device) for name, value in matrix.tensors.items()}
+        signs, other = (torch.from_numpy(2 * b.astype(np.int32) - 1) for b in (bits, inputs))
+        for cores in (True, False):
+            have = matrix.multiply(kernels, weights, (packed, ones), cores, 0)
+            counts["products"] += 1
+            counts["mismatches"] += not torch.equal(have.cpu(), other @ signs.T)
+    return counts
+
+
 def compare(
-    kernels: Kernels, layers: int, seconds: float, device: str, seed: int = 0
+    kernels: Kernels,
+    layers: Iterable[BitplaneLayer],
+    seconds: float,
+    device: str,
+    seed: int = 0,
 ) -> dict[str, int]:
-    """Run random layers of 1 to 40 tokens, and each first stage on every choice of kernel.
+    """Run layers on 1 to 40 tokens, and each first stage on every choice of kernel.
 
     Returns
     -------
     dict
-        ``layers``, ``products`` (of single stages) and ``mismatches``; fewer layers than asked
-        for when the time ran out.
+        ``layers``, ``products`` (of single stages) and ``mismatches``; fewer layers than there
+        are when the time ran out.
     """
     begun, counts = time.monotonic(), {"layers": 0, "products": 0, "mismatches": 0}
-    while counts["layers"] < layers and time.monotonic() - begun < seconds:
-        rng = np.random.default_rng((seed, counts["layers"]))
-        layer, tokens = random_layer(rng), int(rng.integers(1, 41))
+    for layer in layers:
+        if time.monotonic() - begun > seconds:
+            break
+        rng = np.random.default_rng((seed, counts["layers"], 1))
+        tokens = int(rng.integers(1, 41))
         x = torch.from_numpy(rng.standard_normal((tokens, layer.inputs)).astype(np.float32))
         ready = LayerOnKernels(layer)
         tensors = {name: value.to(device) for name, value in ready.tensors.items()}
+        poison((tokens, layer.out), torch.float32, device)
         have = ready.run(kernels, tensors, x.to(device), 0)
         counts["mismatches"] += not torch.equal(have.cpu(), run(layer, x))
         if ready.plain:

@@ -12,6 +12,7 @@ from models.gpu.choice import Choice
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels
 from models.gpu.layout import STEP
+from models.gpu.measure.exact import poison
 from models.gpu.measure.nvml import Nvml
 from models.gpu.measure.peers import FP16, PEERS, Call, available
 from models.gpu.measure.shapes import STORAGES, Storage, random_layer
@@ -58,8 +59,7 @@ class Copies:
         x = torch.randn(tokens, layer.inputs).half()
         on_gpu, want, all_rows = x.cuda(), Reference(layer)(x.float()).half(), None
         for choice in listed:
-            poison = torch.full((tokens, self.ready.layer.out), torch.nan, device="cuda").half()
-            del poison  # the allocator gives this memory to the next output of the same size
+            poison((tokens, self.ready.layer.out), torch.half, "cuda")
             have = self.call(on_gpu, choice)
             all_rows = have if all_rows is None else all_rows
             if not torch.equal(have[:, : layer.out].cpu(), want) or not torch.equal(have, all_rows):

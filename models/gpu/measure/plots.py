@@ -28,10 +28,14 @@ def shares(folder: Path) -> dict[str, list[tuple[str, float]]]:
 
 def _series(folder: Path, tokens: int, figure: str) -> dict[str, list[tuple[str, float]]]:
     found: dict[str, list[tuple[str, float]]] = {}
-    for row in _results(folder / "decode.json").values():
+    file = folder / "decode.json"
+    for row in _results(file).values():
         if isinstance(row, dict) and f"{tokens} tokens" in row:
-            shape = f"{row['out']} x {row['in']}"
-            found.setdefault(row["storage"], []).append((shape, row[f"{tokens} tokens"][figure]))
+            try:
+                point = f"{row['out']} x {row['in']}", float(row[f"{tokens} tokens"][figure])
+                found.setdefault(str(row["storage"]), []).append(point)
+            except (ValueError, TypeError, LookupError) as error:
+                raise ValueError(f"{file} must have {figure} of shapes, got: {error}") from error
     return found
 
 
@@ -47,7 +51,12 @@ def draw(folder: Path) -> list[Path]:
 
 def _results(path: Path) -> dict[str, Any]:
     require(path.exists(), "record", "be there: run python -m models.gpu record", path)
-    return json.loads(path.read_text())["results"]
+    try:
+        results = json.loads(path.read_text("utf-8"))["results"]
+    except (ValueError, TypeError, LookupError) as error:
+        raise ValueError(f"record {path} must be JSON with results, got: {error}") from error
+    require(isinstance(results, dict), f"record {path}", "have results by name", type(results))
+    return results
 
 
 def _weights(shape: str) -> int:

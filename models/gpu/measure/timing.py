@@ -13,6 +13,8 @@ ROUNDS = 15
 MOST_COPIES = 256
 TIMES_CACHE = 3
 """Bytes of all copies over the size of the L2 cache."""
+LEAST = 64
+"""Calls of a recording: starting a graph takes some microseconds, which all of them share."""
 SECONDS = 2.0
 """Least time over which energy is read."""
 
@@ -31,9 +33,12 @@ class Recording:
     ----------
     calls : functions
         Each works on its own copy; results are kept, so that nothing is left out.
+    least : int
+        They go round until there are so many.
     """
 
     calls: Sequence[Callable[[], object]]
+    least: int = LEAST
     results: list[object] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -45,7 +50,16 @@ class Recording:
         torch.cuda.current_stream().wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
-            self.results = [call() for call in self.calls]
+            self.results = [call() for _ in range(self._rounds) for call in self.calls]
+
+    @property
+    def count(self) -> int:
+        """Calls of one replay."""
+        return self._rounds * len(self.calls)
+
+    @property
+    def _rounds(self) -> int:
+        return -(-self.least // len(self.calls))
 
     def seconds(self, rounds: int = ROUNDS) -> list[float]:
         """Time of a call in each of some rounds, sorted; two rounds before them warm up."""
@@ -56,7 +70,7 @@ class Recording:
             self._graph.replay()
             end.record()
             end.synchronize()
-            times.append(start.elapsed_time(end) / 1e3 / len(self.calls))
+            times.append(start.elapsed_time(end) / 1e3 / self.count)
         return sorted(times[2:])
 
     def joules(self, nvml: Nvml, idle_watts: float) -> dict[str, float]:
@@ -70,7 +84,7 @@ class Recording:
             for _ in range(8):
                 self._graph.replay()
             torch.cuda.synchronize()
-            calls += 8 * len(self.calls)
+            calls += 8 * self.count
         took, used = time.perf_counter() - start, nvml.joules - before
         return {
             "seconds": took, "calls": calls, "joules": used, "joules_per_call": used / calls,
