@@ -21,7 +21,7 @@ from models.gpu.device import DeviceStage, accumulate
 from models.gpu.device import encode as device_encode
 from models.gpu.kernels import Kernels
 from models.gpu.layer import LayerOnKernels, MixedExecution, input_tensors, uncovered
-from models.gpu.measure.attend import attended
+from models.gpu.measure.attend import attention_differs
 from models.gpu.measure.exact import compare, compare_bits
 from models.gpu.measure.layers import each_kind, plain_layer, random_layers
 from models.planes import pack
@@ -231,25 +231,7 @@ def test_a_wrong_kernel_is_found(kernels: Kernels, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(("heads", "kv_heads", "head"), [(4, 2, 64), (2, 2, 128)])
 def test_attention_equals_pytorchs(kernels: Kernels, heads: int, kv_heads: int, head: int) -> None:
-    """Attention of measured models: float32 sums in another order, hence the tolerance."""
-    torch.manual_seed(0)
-    batch, context = 2, 40
-    qkv = torch.randn(batch, (heads + 2 * kv_heads) * head).half()
-    cache = torch.randn(2, batch, kv_heads, context, head).half()
-    angles = torch.rand(head // 2) * 6
-    turn = torch.stack((angles.cos(), angles.sin()))
-    rows = qkv.float().view(batch, -1, head)
-    low, high = rows[:, : heads + kv_heads].chunk(2, -1)
-    turned = torch.cat((low * turn[0] - high * turn[1], high * turn[0] + low * turn[1]), -1)
-    keys, values = cache.float()
-    keys[:, :, -1], values[:, :, -1] = turned[:, heads:], rows[:, heads + kv_heads :]
-    want = torch.nn.functional.scaled_dot_product_attention(
-        turned[:, :heads, None], keys, values, enable_gqa=True
-    )
-    have = attended(kernels, qkv, cache, turn).float()
-    assert torch.allclose(have, want.reshape(batch, -1), atol=2e-3)
-    assert torch.allclose(cache[0].float(), keys, atol=2e-3)
-    assert torch.equal(cache[1].float(), values)
+    assert not attention_differs(kernels, heads, kv_heads, head, "cpu")
 
 
 @pytest.mark.parametrize(("columns", "group"), [(512, 64), (520, 192), (4608, 128), (12800, 12800)])

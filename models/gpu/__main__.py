@@ -54,6 +54,7 @@ def build(arguments: Namespace) -> None:
 
 def check(arguments: Namespace) -> None:
     """Compare random layers with the reference."""
+    from models.gpu.measure.attend import attention_differs
     from models.gpu.measure.exact import compare, compare_bits
     from models.gpu.measure.layers import each_kind, random_layers
 
@@ -65,8 +66,10 @@ def check(arguments: Namespace) -> None:
     layers = each_kind() if arguments.each else random_layers(arguments.layers, seed, device)
     with _memory_errors():
         counts = compare(kernels, layers, seconds, device, seed)
-        for name, count in compare_bits(kernels, device).items() if arguments.each else ():
-            counts[name] += count
+        if arguments.each:
+            for name, count in compare_bits(kernels, device).items():
+                counts[name] += count
+            counts["mismatches"] += attention_differs(kernels, 4, 2, 64, device)
     print(json.dumps(counts) if arguments.json else
           ", ".join(f"{count} {name}" for name, count in counts.items()))  # fmt: skip
     require(counts["layers"] > 0, "seconds", "suffice for a layer", seconds)
@@ -108,7 +111,7 @@ def main() -> None:
     sub.add_argument("--layers", type=int, default=1000, help="layers (default: 1000)")
     sub.add_argument("--seconds", type=float, default=600, help="most time (default: 600)")
     sub.add_argument("--seed", type=int, default=0, help="of the layers (default: 0)")
-    each = "in place of random layers one of each kind, and products of bits"
+    each = "in place of random layers one of each kind, products of bits, attention"
     sub.add_argument("--each", action="store_true", help=each)
     sub.add_argument("--device", choices=("cuda", "cpu"), default="cuda",
                      help="a GPU, or the kernels' emulation (default: cuda)")  # fmt: skip

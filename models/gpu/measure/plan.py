@@ -47,7 +47,7 @@ def exact(bench: Bench) -> dict[str, Any]:
 
 
 def sanitizer(bench: Bench) -> dict[str, Any]:
-    """Run a layer of each kind, and products of bits, under the tools of compute-sanitizer."""
+    """Run ``check --each`` under the tools of compute-sanitizer."""
     nvcc = find_nvcc()
     beside = None if nvcc is None else shutil.which("compute-sanitizer", path=str(nvcc.parent))
     tool = shutil.which("compute-sanitizer") or beside
