@@ -63,7 +63,7 @@ def check(arguments: Namespace) -> None:
     require(seconds > 0, "seconds", "be above 0", seconds)
     require(seed >= 0, "seed", "be 0 or more", seed)
     kernels = _kernels(device)
-    layers = each_kind() if arguments.each else random_layers(arguments.layers, seed, device)
+    layers = each_kind(device) if arguments.each else random_layers(arguments.layers, seed, device)
     with _memory_errors():
         counts = compare(kernels, layers, seconds, device, seed)
         if arguments.each:

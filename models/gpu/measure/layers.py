@@ -11,23 +11,27 @@ from models.equivalence import Equivalence
 from models.planes import pack
 from models.stage import Stage
 
+LARGE = 4400
+"""Rows that are more than two tiles for each multiprocessor of a large GPU."""
+
 
 def random_layers(count: int, seed: int, device: str) -> Iterator[BitplaneLayer]:
-    """Draw layers; on a GPU some are so large that blocks and warps go round their loops."""
+    """Draw layers; on a GPU one of 40 is so large that blocks and warps go round their loops."""
     for index in range(count):
         rng = np.random.default_rng((seed, index))
-        yield large_layer(rng) if device == "cuda" and index % 40 == 39 else random_layer(rng)
+        if device == "cuda" and index % 40 == 39:
+            yield plain_layer(rng, LARGE, 8 * int(rng.integers(600, 1100)))
+        else:
+            yield random_layer(rng)
 
 
-def large_layer(rng: np.random.Generator) -> BitplaneLayer:
-    """Draw a plain layer of 2 to 4 row tiles for each multiprocessor of a large GPU."""
-    return plain_layer(rng, int(rng.integers(4300, 8400)), 8 * int(rng.integers(250, 750)))
+def each_kind(device: str) -> Iterator[BitplaneLayer]:
+    """Make a layer for each way through the kernels: large and plain, halved, rotated, general.
 
-
-def each_kind() -> Iterator[BitplaneLayer]:
-    """Make a layer for each way through the kernels: large and plain, halved, rotated, general."""
+    Only on a GPU is the first one large; the emulation's multiprocessors are few.
+    """
     rng = np.random.default_rng(0)
-    yield plain_layer(rng, 4400, 2048, 128)
+    yield plain_layer(rng, *((LARGE, 8192) if device == "cuda" else (300, 1024)), 128, planes=2)
     yield plain_layer(rng, 300, 1032, 64)
     yield replace(plain_layer(rng, 40, 320, 128), equivalence=random_change(rng, 320))
     wanted = {"base3", "chain", "masks"}
@@ -102,12 +106,16 @@ def random_change(rng: np.random.Generator, inputs: int) -> Equivalence:
 
 
 def plain_layer(
-    rng: np.random.Generator, out: int, columns: int, group: int | None = None
+    rng: np.random.Generator,
+    out: int,
+    columns: int,
+    group: int | None = None,
+    planes: int | None = None,
 ) -> BitplaneLayer:
-    """Draw one that the kernel for few tokens covers; without a group, that too."""
+    """Draw one that the kernel for few tokens covers; group and planes, too, if not said."""
     group = min(columns, group or int(rng.choice([columns, 64, 128, 192, 256, 384])))
     has_offset, halved = rng.random() < 0.5, group < columns and group % 128 > 0
-    k = int(rng.integers(1, 4 if has_offset and halved else 5))
+    k = planes or int(rng.integers(1, 4 if has_offset and halved else 5))
     shape = (1, out, -(-columns // group))
     stage = Stage(
         planes=pack(rng.random((k, out, columns)) < 0.5),
