@@ -41,10 +41,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
     """Write 45 tokens: 5 windows and a rest."""
-    words = np.random.default_rng(0).choice(tiny.WORDS[2:], 45)
-    path = tmp_path / "text.txt"
-    path.write_text(" ".join(words), "utf-8")
-    return path
+    return tiny.save_text(tmp_path / "text.txt", 45)
 
 
 def tiny_llm(family: str = "llama") -> llm.LLM:

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tiny
 
@@ -22,10 +21,7 @@ def saved(tmp_path: Path) -> Path:
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
     """Write 45 tokens."""
-    words = np.random.default_rng(0).choice(tiny.WORDS[2:], 45)
-    path = tmp_path / "text.txt"
-    path.write_text(" ".join(words), "utf-8")
-    return path
+    return tiny.save_text(tmp_path / "text.txt", 45)
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:

@@ -101,3 +101,9 @@ def save_gguf(path: Path, seed: int = 1, without: str = "") -> dict[str, np.ndar
     writer.write_tensors_to_file()
     writer.close()
     return weights
+
+
+def save_text(path: Path, words: int) -> Path:
+    """Write so many random words, each a token."""
+    path.write_text(" ".join(np.random.default_rng(0).choice(WORDS[2:], words)), "utf-8")
+    return path
