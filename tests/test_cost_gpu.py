@@ -37,8 +37,8 @@ class FakeRecording:
 
     batch = 1
 
-    def __init__(self, calls: list[Callable[[], object]]) -> None:
-        self.calls = calls
+    def __init__(self, calls: list[Callable[[], object]], least: int) -> None:
+        assert (len(calls), least) == (1, 1)
 
     def seconds(self) -> list[float]:
         step = SECONDS[self.batch]
@@ -65,6 +65,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(end_to_end, "torch", fake)
     monkeypatch.setattr(end_to_end, "Model", fake_model)
     monkeypatch.setattr(end_to_end, "Recording", FakeRecording)
+    monkeypatch.setattr(Bench, "found", lambda bench: {"idle_watts": bench.idle})
     monkeypatch.setattr(record, "make_bench", lambda kernels: Bench(kernels, nvml, 1.0, 60.0))
     conditions = {"command": "test", "gpu": "NVIDIA H100 80GB HBM3"}
     monkeypatch.setattr(record, "conditions", lambda: dict(conditions))
