@@ -25,8 +25,7 @@ def product_type(device: torch.device) -> torch.dtype:
     """Return the type of products of reals that only have to be fast: bfloat16 or float32.
 
     A processor is taken to have instructions for bfloat16 if PyTorch uses its AVX-512. Without them
-    bfloat16 takes five times as long as float32 (8 and 45 GFLOP/s of a core with AVX2, linear
-    layers of SmolLM2-135M).
+    bfloat16 takes several times as long as float32 (docs/results.md).
     """
     fast = device.type != "cpu" or torch.backends.cpu.get_cpu_capability() == "AVX512"
     return torch.bfloat16 if fast else torch.float32

@@ -115,7 +115,7 @@ def int8_units_serve() -> bool:
     """Whether this processor's int8 products are exact, and faster than those of floats.
 
     Without int8 dot-product instructions they are one or the other: pairs of products saturate to
-    16 bits, or PyTorch takes 30 times as long as for floats (2 and 60 GOP/s, one core with AVX2).
+    16 bits, or PyTorch takes many times as long as for floats (docs/results.md).
     """
     return int8_units_are_exact() and _seconds(torch.ops.aten._int_mm) < _seconds(
         lambda a, b: float_product(a, b.t())
